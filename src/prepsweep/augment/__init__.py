@@ -1,0 +1,1 @@
+"""Augmentation: rows made from train rows; the rows they are made from stay as they are."""

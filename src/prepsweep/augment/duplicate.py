@@ -1,0 +1,19 @@
+"""Plain copies: the control that every augmentation is compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prepsweep.errors import Refused
+from prepsweep.lineage import add_children
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def duplicate(dataset: Dataset, *, n_copies: int) -> Dataset:
+    """As many rows as an augmentation with the same `n_copies` makes, with no new text in them."""
+    if n_copies < 1:
+        raise Refused("augment.duplicate.n_copies", f"must be at least 1, got {n_copies}", "use augment=none for no copies")
+    parents = [row for row in range(len(dataset)) for _ in range(n_copies)]
+    return add_children(dataset, parents=parents, texts=None, stage="duplicate")

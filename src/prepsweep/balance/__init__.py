@@ -1,0 +1,1 @@
+"""Class balance of the train split: by rows or by weights."""

@@ -1,0 +1,1 @@
+"""Cleaning: repairs texts or drops rows, before the split."""

@@ -1,0 +1,1 @@
+"""Hydra configuration of prepsweep, shipped inside the wheel."""

@@ -1,0 +1,29 @@
+"""The one exception that means "your input, not our bug": where, what, fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class Refused(ValueError):
+    """Input or configuration that cannot be used; printed as one line, exit code 2.
+
+    `where` is `file:line[:column]` for data and the dotted key for configuration.
+    """
+
+    def __init__(self, where: str, what: str, fix: str) -> None:
+        self.where, self.what, self.fix = where, what, fix
+        super().__init__(f"{where}: {what}. fix: {fix}")
+
+    def __reduce__(self) -> tuple[type[Refused], tuple[str, str, str]]:
+        return type(self), (self.where, self.what, self.fix)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Say which of `known` was probably meant: "did you mean 'text'?", or else all of them."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6) or [n for n in names if n.lower() == word.strip().lower()]
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return "choose one of " + ", ".join(repr(name) for name in names)

@@ -1,0 +1,71 @@
+"""The row contract: the columns that every stage finds and must leave in order.
+
+| column       | type   | meaning |
+|--------------|--------|---------|
+| `uid`        | string | content hash of the source row, or of (parent, stage, ordinal) for a made row |
+| `text`       | string | what the model reads |
+| `label`      | string | the class, always text: `NA`, `None` and `007` are classes like others |
+| `split`      | string | `train`, `dev`, `test`, or empty before the split |
+| `parent_uid` | string | the row that this one was made from; null for a source row |
+| `origin`     | string | the stage that made the row; `source` for a source row |
+| `weight`     | float  | weight in the training loss, 1 unless a balancing stage says otherwise |
+| `dropped`    | string | null, or the reason why the row leaves here; set by stages, taken out by the pipeline |
+
+Columns beyond these (a group, a film title) travel with the row untouched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+SPLITS = ("train", "dev", "test")
+UNSPLIT = ""
+COLUMNS = {
+    "uid": pa.string(),
+    "text": pa.string(),
+    "label": pa.string(),
+    "split": pa.string(),
+    "parent_uid": pa.string(),
+    "origin": pa.string(),
+    "weight": pa.float32(),
+    "dropped": pa.string(),
+}
+
+
+def source_table(texts: pa.Array, labels: pa.Array, splits: pa.Array, extra: dict[str, pa.Array]) -> pa.Table:
+    """Rows of a source under the contract, uids made from their content.
+
+    Equal rows get different uids by counting their occurrences, so no row can hide another; a row keeps its uid
+    when others are added, removed or reordered.
+    """
+    n_rows = len(texts)
+    columns = {
+        "uid": source_uids(zip(texts.to_pylist(), labels.to_pylist(), splits.to_pylist(), strict=True)),
+        "text": texts,
+        "label": labels,
+        "split": splits,
+        "parent_uid": pa.nulls(n_rows, pa.string()),
+        "origin": pa.repeat(pa.scalar("source"), n_rows),
+        "weight": pa.repeat(pa.scalar(1.0, pa.float32()), n_rows),
+        "dropped": pa.nulls(n_rows, pa.string()),
+    }
+    return pa.table({name: pa.array(values) if isinstance(values, list) else values for name, values in (columns | extra).items()})
+
+
+def source_uids(rows: Iterable[tuple[str, str, str]]) -> list[str]:
+    seen: Counter[bytes] = Counter()
+    uids = []
+    for row in rows:
+        digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+        occurrence, seen[digest] = seen[digest], seen[digest] + 1
+        uids.append(digest.hex() if not occurrence else child_uid(digest.hex(), "repeat", occurrence))
+    return uids
+
+
+def child_uid(parent_uid: str, stage: str, ordinal: int) -> str:
+    """Uid of the `ordinal`-th row that `stage` made from `parent_uid`: 24 hex digits."""
+    return hashlib.blake2b(f"{parent_uid}\0{stage}\0{ordinal}".encode(), digest_size=12).hexdigest()

@@ -1,0 +1,1 @@
+"""Assignment of rows to train, dev and test."""

@@ -1,0 +1,1 @@
+"""What differs between text classification and other tasks: columns, collation, head, metrics, report."""

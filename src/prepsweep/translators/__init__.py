@@ -1,0 +1,1 @@
+"""Translation engines: functions from texts to texts, one per file."""
