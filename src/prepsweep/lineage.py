@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 UNCHANGED = "unchanged"
+# What a stage of each group must leave as it was in the rows that it is given.
+FIXED_COLUMNS = {
+    "clean": ("split", "parent_uid", "origin"),
+    "annotate": ("text", "split", "parent_uid", "origin"),
+    "split": ("text", "label", "parent_uid", "origin"),
+    "augment": ("text", "label", "split", "parent_uid", "origin"),
+    "balance": ("text", "label", "split", "parent_uid", "origin"),
+    "preprocess": ("label", "split", "parent_uid", "origin", "weight"),
+}
+MAY_ADD_ROWS = ("augment", "balance")
 
 
 class ContractBroken(RuntimeError):
@@ -91,14 +101,14 @@ class Settled:
     counts: dict[str, Any]
 
 
-def settle(before: Dataset, after: Dataset, *, stage: str, keeps_text: bool, given_splits: Sequence[str] = ()) -> Settled:
-    """Check `after` against `before` and take out the rows with a reason.
+def settle(before: Dataset, after: Dataset, *, stage: str, group: str, given_splits: Sequence[str] = ()) -> Settled:
+    """Check `after` against `before` as the stage's group allows, and take out the rows with a reason.
 
-    `keeps_text` says that rows which were there may not change (augment, balance). Rows of `given_splits` (a dev or
-    test file of the user's) stay whatever a stage says; the reason is counted under `reported`.
+    Rows of `given_splits` (a dev or test file of the user's) stay whatever a stage says; the reason is counted under
+    `reported`.
     """
     old, new = table_of(before), table_of(after)
-    _check(old, new, stage=stage, keeps_text=keeps_text)
+    _check(old, new, stage=stage, group=group)
     reasons = new.column("dropped")
     protected = pc.and_(pc.is_valid(reasons), pc.is_in(new.column("split"), pa.array(given_splits, pa.string())))
     reported = new.filter(protected)
@@ -111,8 +121,8 @@ def settle(before: Dataset, after: Dataset, *, stage: str, keeps_text: bool, giv
     return Settled(dataset_of(kept), dataset_of(left), counts)
 
 
-def _check(old: pa.Table, new: pa.Table, *, stage: str, keeps_text: bool) -> None:
-    missing = [name for name in old.column_names if name not in new.column_names]
+def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
+    missing = [name for name in old.column_names if name not in new.column_names and (name, group) != ("text", "preprocess")]
     if missing:
         raise ContractBroken(f"{stage}: took out the column {missing[0]!r}")
     uids, old_uids = new.column("uid").combine_chunks(), old.column("uid").combine_chunks()
@@ -122,12 +132,13 @@ def _check(old: pa.Table, new: pa.Table, *, stage: str, keeps_text: bool) -> Non
     if places.null_count:
         lost = old_uids.filter(pc.is_null(places))
         raise ContractBroken(f"{stage}: lost {len(lost)} rows without a reason, the first is {lost[0]}")
-    fixed = ["split", "parent_uid", "origin"] + (["text", "label"] if keeps_text else [])
     kept = new.take(places)
-    for name in fixed:
+    for name in FIXED_COLUMNS[group]:
         if not kept.column(name).combine_chunks().equals(old.column(name).combine_chunks()):
             raise ContractBroken(f"{stage}: changed the column {name!r} of a row that it was given")
     added = new.filter(pc.invert(pc.is_in(uids, old_uids)))
+    if len(added) and group not in MAY_ADD_ROWS:
+        raise ContractBroken(f"{stage}: made {len(added)} rows, which a stage of {group} may not")
     parents = pc.index_in(added.column("parent_uid").combine_chunks(), old_uids)
     if parents.null_count:
         raise ContractBroken(f"{stage}: made a row whose parent_uid is none of its input")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,3 +27,11 @@ def draw_order(uids: Sequence[str], *, seed: int, stage: str) -> NDArray[np.intp
     """
     draws = np.fromiter((_digest(seed, stage, uid) for uid in uids), dtype=np.uint64, count=len(uids))
     return np.argsort(draws, kind="stable")
+
+
+def draw_by_label(uids: Sequence[str], labels: Sequence[str], *, seed: int, stage: str) -> dict[str, list[int]]:
+    """Positions of each label's rows in random order, labels sorted."""
+    rows: defaultdict[str, list[int]] = defaultdict(list)
+    for row in draw_order(uids, seed=seed, stage=stage).tolist():
+        rows[labels[row]].append(row)
+    return dict(sorted(rows.items()))

@@ -1,0 +1,24 @@
+"""Random undersampling: rows of the larger classes leave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prepsweep.balance.targets import Strategy, sampling_targets
+from prepsweep.lineage import drop, table_of
+from prepsweep.randomness import draw_by_label
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+def undersample(dataset: Dataset, *, seed: int, sampling_strategy: Strategy) -> Dataset:
+    """Each class keeps as many rows as `sampling_strategy` asks for, drawn at random; the others leave as `undersample`."""
+    labels, uids = (table_of(dataset).column(name).to_pylist() for name in ("label", "uid"))
+    targets = sampling_targets(labels, sampling_strategy, where="balance.undersample.sampling_strategy", kind="under-sampling")
+    drawn = draw_by_label(uids, labels, seed=seed, stage="undersample")
+    leaves = [False] * len(labels)
+    for label, n_kept in targets.items():
+        for row in drawn[label][n_kept:]:
+            leaves[row] = True
+    return drop(dataset, "undersample", leaves)

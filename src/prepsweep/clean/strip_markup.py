@@ -1,0 +1,39 @@
+"""Text without HTML: tags taken out, entities resolved."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+from prepsweep.text import rewrite
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+# Only names of real elements count as tags, so that "a <b and c> d" loses nothing else and "I <3 you" stays.
+_INLINE = "a|abbr|b|bdi|bdo|big|cite|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var"
+_BLOCK = (
+    "address|article|aside|blockquote|body|br|button|caption|center|dd|div|dl|dt|fieldset|figcaption|figure|footer|form|h[1-6]|head|"
+    "header|hr|html|iframe|img|input|label|li|link|main|meta|nav|ol|option|p|pre|script|section|select|style|table|tbody|td|textarea|"
+    "tfoot|th|thead|title|tr|ul|video"
+)
+_UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(rf"\s*</?(?:{_BLOCK})(?:\s[^<>]*)?/?>\s*", re.IGNORECASE)
+
+
+def strip_markup(dataset: Dataset, *, num_proc: int) -> Dataset:
+    """Texts without HTML tags, comments, scripts and styles, with entities as the characters they stand for.
+
+    A block tag (`<br>`, `<p>`) parts two words and becomes a space; an inline tag (`<b>`) vanishes.
+    """
+    return rewrite(dataset, _strip, num_proc=num_proc)
+
+
+def _strip(text: str) -> str:
+    if "<" in text:
+        shown = _INLINE_TAG.sub("", _UNSEEN.sub(" ", text))
+        bare = _BLOCK_TAG.sub(" ", shown)
+        text = text if bare == text else bare.strip()
+    return html.unescape(text) if "&" in text else text

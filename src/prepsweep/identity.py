@@ -1,0 +1,179 @@
+"""What a stage's result depends on, as one key: configuration, source code, library versions, files read, seed.
+
+A name, a time stamp or a path is never part of an identity. See docs/architecture.md, "The cache".
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prepsweep.errors import Refused
+from prepsweep.fingerprints import hash_file, hash_folder
+
+# Arguments that say how or where, never what: they must not move a key.
+RUNTIME_ONLY = frozenset({"num_proc", "batch_size", "batch_tokens", "device", "download_dir"})
+# Whatever a stage imports, its result also passes through these.
+_ALWAYS = ("prepsweep.lineage", "prepsweep.schema")
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
+
+
+def is_path(argument: str) -> bool:
+    """Whether an argument names a file or folder: it counts by its content, not by its name."""
+    return argument == "path" or argument.endswith(("_path", "_file", "_dir"))
+
+
+def stage_key(*, parent: str | None, spec: Mapping[str, Any], seed: int | None, files: Mapping[str, str]) -> str:
+    """sha256 of everything that decides the rows a stage gives; `files` are content hashes of what it reads."""
+    targets = sorted(set(targets_in(spec)))
+    modules: dict[str, str] = {}
+    for module in [target.rpartition(".")[0] for target in targets] + list(_ALWAYS):
+        modules |= source_closure(module)
+    identity = {
+        "parent": parent,
+        "config": without_runtime(spec),
+        "source": dict(sorted(modules.items())),
+        "versions": library_versions(tuple(sorted(modules))),
+        "files": dict(sorted(files.items())),
+        "seed": seed,
+    }
+    return hash_json(identity)
+
+
+def hash_json(value: Any) -> str:
+    """sha256 of a plain value in canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def without_runtime(value: Any) -> Any:
+    """`value` without the entries that may differ between equal results, at any depth."""
+    if isinstance(value, Mapping):
+        return {k: without_runtime(v) for k, v in value.items() if k not in RUNTIME_ONLY and not is_path(str(k))}
+    return [without_runtime(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def targets_in(spec: Any) -> Iterator[str]:
+    """Every `_target_` of a stage, nested ones (a translator) included."""
+    if isinstance(spec, Mapping):
+        if isinstance(spec.get("_target_"), str):
+            yield spec["_target_"]
+        for value in spec.values():
+            yield from targets_in(value)
+
+
+def content_of_files(spec: Mapping[str, Any], *, where: str) -> dict[str, str]:
+    """Content hash of every file and folder that the arguments of a stage name."""
+    found: dict[str, str] = {}
+    for name, value in spec.items():
+        if isinstance(value, Mapping):
+            found |= {f"{name}.{key}": digest for key, digest in content_of_files(value, where=f"{where}.{name}").items()}
+        elif is_path(name) and name not in RUNTIME_ONLY and value is not None:
+            path = Path(value)
+            if not path.exists():
+                raise Refused(f"{where}.{name}", f"no such file or folder: {path}", "check the path")
+            found[name] = hash_folder(path) if path.is_dir() else hash_file(path)
+    return found
+
+
+@cache
+def source_closure(module: str) -> dict[str, str]:
+    """`module` and the modules of its package that it imports, directly or not: name → sha256 of the syntax tree.
+
+    Comments, layout and docstrings are not part of a syntax tree without docstrings, so they do not move a key.
+    """
+    found: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        tree = _syntax_tree(name)
+        found[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        waiting += [imported for imported in _imports(tree) if imported.split(".")[0] == name.split(".")[0]]
+    return found
+
+
+@cache
+def library_versions(modules: tuple[str, ...]) -> dict[str, str]:
+    """Installed version of every library that the modules import."""
+    names = {imported.split(".")[0] for module in modules for imported in _imports(_syntax_tree(module))}
+    own = {module.split(".")[0] for module in modules}
+    libraries = sorted(names - own - sys.stdlib_module_names)
+    return {name: _version(name) for name in libraries}
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(_DISTRIBUTIONS.get(library, library))
+    except importlib.metadata.PackageNotFoundError:
+        owners = importlib.metadata.packages_distributions().get(library, [])
+        return ",".join(f"{owner}=={importlib.metadata.version(owner)}" for owner in sorted(set(owners)))
+
+
+@cache
+def _syntax_tree(module: str) -> ast.Module:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise Refused(module, "no such module", "check the _target_ of the stage")
+    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return tree
+
+
+def _imports(tree: ast.Module) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            parts = [f"{node.module}.{alias.name}" for alias in node.names if _is_module(f"{node.module}.{alias.name}")]
+            names += [node.module, *parts]
+    return names
+
+
+@cache
+def _is_module(name: str) -> bool:
+    # Only our own packages are searched: to ask for a submodule imports its parent, and torch is a slow parent.
+    if name.split(".")[0] in sys.stdlib_module_names or not name.startswith("prepsweep"):
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def content_hash(table: pa.Table) -> str:
+    """sha256 of the values, column by column: the same for any chunking, file name or Arrow version."""
+    digest = hashlib.sha256()
+    for name in sorted(table.column_names):
+        digest.update(f"{name}\0{table.schema.field(name).type}\0{len(table)}\0".encode())
+        for chunk in [table.column(name).combine_chunks()]:
+            _update(digest, chunk)
+    return digest.hexdigest()
+
+
+def _update(digest: Any, array: pa.Array) -> None:
+    if pa.types.is_list(array.type):
+        digest.update(pc.fill_null(pc.list_value_length(array), -1).to_numpy().tobytes())
+        _update(digest, array.flatten())
+    elif pa.types.is_string(array.type):
+        digest.update(pc.fill_null(pc.binary_length(array), -1).to_numpy().tobytes())
+        # Joined by Arrow: the text buffer alone, nulls left out, whatever the offsets of a slice are.
+        joined = pc.binary_join(pa.ListArray.from_arrays([0, len(array) - array.null_count], array.drop_null()), "")
+        digest.update(joined[0].as_buffer())
+    else:
+        digest.update(array.is_valid().to_numpy(zero_copy_only=False).tobytes())
+        digest.update(array.drop_null().to_numpy(zero_copy_only=False).tobytes())

@@ -1,0 +1,94 @@
+"""The LightningModule: one recipe of fine-tuning for every task."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Batch = dict[str, Tensor]
+
+
+class Task(Protocol):
+    """What the module asks of a task."""
+
+    monitor: str
+    classes: list[str]
+
+    def loss(self, logits: Tensor, batch: Batch) -> Tensor: ...
+    def scores(self, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]: ...
+
+
+class FineTuning(pl.LightningModule):
+    """A pretrained model under AdamW with linear warm-up and decay (Devlin et al. 2019, appendix A.2)."""
+
+    def __init__(
+        self, model: torch.nn.Module, task: Task, *, learning_rate: float, weight_decay: float, warmup_fraction: float, n_steps: int
+    ):
+        super().__init__()
+        # from_pretrained leaves the model in eval mode and Lightning does not call train(): dropout would be off.
+        self.model, self.task, self.n_steps = model.train(), task, n_steps
+        self.learning_rate, self.weight_decay, self.warmup_fraction = learning_rate, weight_decay, warmup_fraction
+        self.scores: dict[str, Any] = {}
+        self.examples_seen = self.tokens_seen = self.tokens_computed = 0
+        self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.test_logits: NDArray[np.float32] | None = None
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        logits = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        loss = self.task.loss(logits, batch)
+        self.examples_seen += len(batch["rows"])
+        self.tokens_seen += int(batch["attention_mask"].sum())
+        self.tokens_computed += batch["attention_mask"].numel()
+        self.log("train/loss", loss, prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, _: int) -> None:
+        self._evaluate(batch)
+
+    def test_step(self, batch: Batch, _: int) -> None:
+        self._evaluate(batch)
+
+    def _evaluate(self, batch: Batch) -> None:
+        logits = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        self._outputs.append((batch["rows"], logits.float(), batch["labels"]))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, labels = self._gathered()
+        self.scores = self.task.scores(logits, labels)
+        shown = {f"val/{name}": value for name, value in self.scores.items() if isinstance(value, float)}
+        self.log_dict(shown, prog_bar=False)
+
+    def on_test_epoch_end(self) -> None:
+        self.test_logits, labels = self._gathered()
+        self.scores = self.task.scores(self.test_logits, labels)
+
+    def _gathered(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Logits (n_rows, n_classes) and labels (n_rows,) in the order of the split, each row once."""
+        rows, logits, labels = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
+        self._outputs = []
+        if self.trainer.world_size > 1:
+            # Lightning fills the last batch of some processes with repeated rows; the row numbers take them out again.
+            rows, logits, labels = (torch.cat(list(self.all_gather(part))) for part in (rows, logits, labels))
+        order, first = np.unique(rows.cpu().numpy(), return_index=True)
+        assert len(order) == order[-1] + 1, "a row of the split was not evaluated"
+        return logits.cpu().numpy()[first], labels.cpu().numpy()[first]
+
+    def configure_optimizers(self) -> Any:
+        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, fused=True)
+        n_warmup = round(self.warmup_fraction * self.n_steps)
+
+        def factor(step: int) -> float:
+            if step < n_warmup:
+                return (step + 1) / n_warmup
+            return max(0.0, (self.n_steps - step) / max(1, self.n_steps - n_warmup))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,97 @@
+"""Every run of a command line, composed as Hydra will compose it; a mistake is refused with the nearest name."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from pathlib import Path
+
+from hydra import compose, initialize_config_module
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from prepsweep.errors import Refused, nearest
+from prepsweep.record import plain_config, run_id
+
+CONF_MODULE = "prepsweep.conf"
+
+
+def register_resolvers() -> None:
+    """Make `${run_id:}` and `${user_cache:}` known to OmegaConf."""
+    OmegaConf.register_new_resolver("run_id", _run_id_of_root, replace=True)
+    OmegaConf.register_new_resolver("user_cache", _user_cache, replace=True)
+
+
+def _run_id_of_root(*, _root_: DictConfig) -> str:
+    return run_id(plain_config(_root_))
+
+
+def _user_cache() -> str:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return str(Path(home) / "prepsweep")
+
+
+def compose_runs(overrides: list[str], *, multirun: bool) -> list[DictConfig]:
+    """One configuration for each combination of the sweep, in the order in which Hydra's basic sweeper runs them."""
+    try:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+    except HydraException as error:
+        raise Refused("command line", " ".join(str(error).split()), "an override reads key=value, quoted for the shell") from error
+    with initialize_config_module(CONF_MODULE, version_base="1.3"):
+        return [_compose(combination) for combination in _combinations(parsed, multirun=multirun)]
+
+
+def _combinations(parsed: list[Override], *, multirun: bool) -> list[list[str]]:
+    lists: list[list[str]] = []
+    for override in parsed:
+        if override.is_sweep_override():
+            if not multirun:
+                raise Refused(override.get_key_element(), "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
+            key = override.get_key_element()
+            lists.append([f"{key}=" + str(value) for value in override.sweep_string_iterator()])
+        else:
+            lists.append([str(override.input_line)])
+    return [list(combination) for combination in itertools.product(*lists)]
+
+
+def _compose(overrides: list[str]) -> DictConfig:
+    try:
+        cfg = compose("config", overrides)
+        OmegaConf.resolve(OmegaConf.masked_copy(cfg, [key for key in cfg if key not in ("data", "model", "preprocess")]))
+        return cfg
+    except MissingConfigException as error:
+        raise _unknown_option(error) from error
+    except ConfigCompositionException as error:
+        raise _unknown_key(error) from error
+    except (HydraException, OmegaConfBaseException) as error:
+        raise Refused("command line", " ".join(str(error).split()), "see python train.py --help") from error
+
+
+def _unknown_option(error: MissingConfigException) -> Refused:
+    name = str(error.missing_cfg_file or "")
+    group, _, option = name.rpartition("/")
+    if not group:
+        return Refused("command line", " ".join(str(error).split()), "see python train.py --help")
+    if not error.options:
+        return Refused(group, f"no such group (in {name!r})", "see python train.py --help")
+    return Refused(group, f"no option {option!r}", nearest(option, error.options))
+
+
+def _unknown_key(error: ConfigCompositionException) -> Refused:
+    # Hydra wraps OmegaConf's complaint, which holds the key: "Key 'pth' is not in struct\n full_key: data.pth".
+    text = f"{error} {error.__cause__ or ''}"
+    key = re.search(r"full_key: (\S+)", text) or re.search(r"Could not override '([^']+)'", text)
+    if key is None:
+        return Refused("command line", " ".join(str(error).split()), "see python train.py --help")
+    full_key = key.group(1)
+    if "not in struct" not in text and "No match in the defaults list" not in text:
+        return Refused(full_key, " ".join(str(error.__cause__ or error).split("\n")[0].split()), "see python train.py --help")
+    parent, _, name = full_key.rpartition(".")
+    base = compose("config")
+    node = OmegaConf.select(base, parent) if parent else base
+    known = [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []
+    return Refused(full_key, "unknown option", nearest(name, known) if known else "see python train.py --help")

@@ -1,0 +1,66 @@
+"""Values that a signature cannot check: ranges, and keys that were added to a group that has none such."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from prepsweep.errors import Refused, nearest
+
+_POSITIVE_INT = {
+    "model.batch_size",
+    "model.eval_batch_size",
+    "budget.epochs",
+    "budget.steps",
+    "budget.evaluations",
+    "runtime.num_proc",
+    "data.limit",
+}
+_POSITIVE = {"model.learning_rate", "model.max_grad_norm"}
+_FRACTION = {"model.warmup_fraction", "model.weight_decay"}
+_SEED = {"seed", "seeds.split", "seeds.data", "seeds.model"}
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+# Groups whose options are read key by key; stages are checked against their signatures instead.
+_PLAIN_GROUPS = ("model", "budget", "trainer", "paths", "runtime", "seeds")
+
+
+def check_values(cfg: DictConfig) -> None:
+    """Refuse the first value that cannot be meant."""
+    for group in _PLAIN_GROUPS:
+        known = _known_keys(group) or set(map(str, cfg[group]))
+        for key in cfg[group]:
+            if str(key) not in known:
+                raise Refused(f"{group}.{key}", "unknown option", nearest(str(key), known))
+            if OmegaConf.is_missing(cfg[group], str(key)):
+                raise Refused(f"{group}.{key}", "is not set", f"add {group}.{key}=…")
+            _check(f"{group}.{key}", cfg[group][key])
+    _check("seed", cfg.seed)
+    _check("data.limit", cfg.data.get("limit"))
+    if cfg.trainer.precision not in PRECISIONS:
+        raise Refused("trainer.precision", f"unknown precision {cfg.trainer.precision!r}", nearest(str(cfg.trainer.precision), PRECISIONS))
+
+
+def _check(key: str, value: Any) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if key == "data.limit" and value is None:
+        return
+    if key in _POSITIVE_INT and not (whole and value >= 1):
+        raise Refused(key, f"must be a whole number of at least 1, got {value!r}", f"try {key}=1 or more")
+    if key in _POSITIVE and not (number and value > 0):
+        raise Refused(key, f"must be above 0, got {value!r}", f"give a positive number for {key}")
+    if key in _FRACTION and not (number and 0 <= value < 1):
+        raise Refused(key, f"must be at least 0 and below 1, got {value!r}", f"try {key}=0.1")
+    if key in _SEED and not (whole and 0 <= value < 2**32):
+        raise Refused(key, f"must be a whole number from 0 to 2^32 - 1, got {value!r}", f"try {key}=0")
+
+
+def _known_keys(group: str) -> set[str]:
+    known: set[str] = set()
+    for option in files("prepsweep.conf").joinpath(group).iterdir() if files("prepsweep.conf").joinpath(group).is_dir() else ():
+        if option.name.endswith(".yaml"):
+            known |= set(yaml.safe_load(option.read_text(encoding="utf-8")) or {})
+    return known - {"defaults"}

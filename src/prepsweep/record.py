@@ -1,0 +1,129 @@
+"""The run record: `run.json` and `predictions.parquet`, the two files that everything later is computed from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from prepsweep.cache import write_atomically
+from prepsweep.identity import hash_json
+
+SCHEMA_VERSION = 1
+RECORD_FILE = "run.json"
+PREDICTIONS_FILE = "predictions.parquet"
+# What may differ between two runs that must give the same result.
+NOT_IDENTITY = frozenset({"paths", "logger", "study", "runtime", "hydra", "launcher"})
+_LIBRARIES = ("prepsweep", "torch", "pytorch-lightning", "transformers", "datasets", "hydra-core", "pyarrow", "numpy", "scikit-learn")
+
+
+def plain_config(cfg: DictConfig) -> dict[str, Any]:
+    """`cfg` with every interpolation resolved, as plain containers, without Hydra's own part."""
+    open_cfg = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    container = OmegaConf.to_container(open_cfg, resolve=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def run_id(config: Mapping[str, Any]) -> str:
+    """First 12 hex digits of the hash of a plain configuration without what cannot change the result."""
+    identity = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
+    identity["data"] = {key: value for key, value in identity.get("data", {}).items() if key != "download_dir"}
+    return hash_json(identity)[:12]
+
+
+@dataclass
+class RunRecord:
+    """One run's `run.json`: written as `running` at the start and rewritten whole, atomically, at the end."""
+
+    run_dir: Path
+    values: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def file(self) -> Path:
+        return self.run_dir / RECORD_FILE
+
+    def write(self) -> None:
+        text = json.dumps(self.values, indent=2, ensure_ascii=False, allow_nan=False)
+        write_atomically(self.file, text.encode("utf-8", "backslashreplace"))
+
+
+@contextmanager
+def recorded(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str]) -> Iterator[RunRecord]:
+    """A record that ends as `finished`, or as `failed` with the error if the block raises."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    values: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id(config),
+        "study": config["study"],
+        "status": "running",
+        "error": None,
+        "choices": dict(choices),
+        "overrides": list(overrides),
+        "seeds": config["seeds"],
+        "config": config,
+        "environment": environment(),
+        "started": _now(),
+        "finished": None,
+    }
+    record = RunRecord(run_dir, values)
+    record.write()
+    try:
+        yield record
+        record.values["status"] = "finished"
+    except BaseException as error:
+        # Whatever ends a run, SystemExit and Ctrl-C included, the record must say so before it goes on its way.
+        record.values |= {"status": "failed", "error": {"type": type(error).__name__, "message": str(error)}}
+        raise
+    finally:
+        record.values["finished"] = _now()
+        record.write()
+
+
+def environment() -> dict[str, Any]:
+    """Versions and kind of machine, nothing that names a person or a host."""
+    versions: dict[str, str | None] = {}
+    for name in _LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    host = {"system": platform.system(), "machine": platform.machine(), "cpus": os.cpu_count()}
+    return {"python": platform.python_version(), "versions": versions, "git_revision": _git_revision(), "host": host}
+
+
+def _git_revision() -> str | None:
+    source = Path(__file__).resolve().parent
+    try:
+        asked = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(source), "rev-parse", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.stdout.strip() or None
+
+
+def peak_rss_mb() -> float:
+    """Highest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 if sys.platform != "darwin" else 1024**2), 1)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,122 @@
+"""Rows from Parquet files, by the types that they state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as arrow_parquet
+
+from prepsweep.errors import Refused
+from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind
+from prepsweep.sources.table import Columns, Rows, as_label, as_text, dataset_from
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_MAGIC = b"PAR1"
+
+
+def parquet(
+    *,
+    path: str,
+    dev_path: str | None,
+    test_path: str | None,
+    text_column: str,
+    label_column: str,
+    group_column: str | None,
+    classes: list[str] | None,
+) -> Dataset:
+    """The rows of one to three Parquet files; places of faults are row numbers from 1.
+
+    A text must be a string column. Labels are strings as they stand, integers in decimal, booleans as `true` and `false`.
+    """
+    columns = Columns(text_column, label_column, group_column)
+    files = given_files(path=path, dev_path=dev_path, test_path=test_path)
+    return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
+
+
+def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
+    """Nothing beyond the files, which the framework hashes; a missing one is refused here with a hint."""
+    given_files(path=path, dev_path=dev_path, test_path=test_path)
+    return {}
+
+
+def _read(file: GivenFile, columns: Columns) -> Rows:
+    where = str(file.path)
+    _check_ends(file)
+    try:
+        with arrow_parquet.ParquetFile(file.path) as opened:
+            _check_layout(opened, columns, where)
+            table = opened.read(columns=list(dict.fromkeys(columns.named.values())))
+    except (pa.ArrowException, OSError) as error:
+        raise Refused(where, f"damaged Parquet: {str(error).splitlines()[0]}", "fetch or write it again") from error
+    if not len(table):
+        raise Refused(where, "the file has no rows", file.hint("a file with rows"))
+    _check_utf8(table, where)
+    return Rows(
+        as_text(table.column(columns.text), columns.text, where),
+        as_label(table.column(columns.label), columns.label, where),
+        as_label(table.column(columns.group), columns.group, where) if columns.group is not None else None,
+        where=lambda row: f"{where}:{row + 1}",
+    )
+
+
+def _check_ends(file: GivenFile) -> None:
+    with file.path.open("rb") as opened:
+        head = opened.read(1 << 12)
+        opened.seek(max(0, file.path.stat().st_size - len(_MAGIC)))
+        tail = opened.read()
+    if not head:
+        raise Refused(str(file.path), "the file is empty (0 bytes)", file.hint("another file"))
+    refuse_other_kind(file, head, but="a Parquet file")
+    if not head.startswith(_MAGIC):
+        raise Refused(str(file.path), "this is not Parquet", "use data=csv or data=jsonl for a text file")
+    if tail != _MAGIC:
+        raise Refused(str(file.path), "the Parquet file is cut off: its end is missing", "fetch or write it again")
+
+
+def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: str) -> None:
+    """Refuse what need not be read to be refused: names, types, and pages that unpack to far more than texts hold."""
+    schema = opened.schema_arrow
+    columns.check(schema.names, where)
+    for name in columns.named.values():
+        if schema.names.count(name) > 1:
+            raise Refused(where, f"two columns are named {name!r}", "rename one")
+    nothing = schema.empty_table()
+    as_text(nothing.column(columns.text), columns.text, where)
+    as_label(nothing.column(columns.label), columns.label, where)
+    metadata = opened.metadata
+    for group in (metadata.row_group(place) for place in range(metadata.num_row_groups)):
+        for chunk in (group.column(place) for place in range(group.num_columns)):
+            wanted = chunk.path_in_schema in columns.named.values()
+            if wanted and chunk.total_uncompressed_size > MAX_CELL_BYTES * (group.num_rows + 1):
+                what = f"column {chunk.path_in_schema!r} unpacks to over {MAX_CELL_BYTES:,} bytes a row"
+                raise Refused(where, what, "cut the texts")
+
+
+def _check_utf8(table: pa.Table, where: str) -> None:
+    # Parquet says "string" and trusts its writer; an invalid one would fail much later, in the tokenizer.
+    try:
+        table.validate(full=True)
+    except pa.ArrowInvalid as error:
+        for name in table.column_names:
+            column = table.column(name)
+            if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+                for row, value in enumerate(column.cast(pa.large_binary()).to_pylist()):
+                    if value is not None and not _is_utf8(value):
+                        raise Refused(f"{where}:{row + 1}", f"{name!r} is not UTF-8", "write the file again from text") from error
+        raise Refused(where, f"damaged Parquet: {str(error).splitlines()[0]}", "fetch or write it again") from error
+
+
+def _is_utf8(value: bytes) -> bool:
+    return bool(pc.is_valid(pa.scalar(value)).as_py()) and _decodes(value)
+
+
+def _decodes(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

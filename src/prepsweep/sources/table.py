@@ -1,0 +1,193 @@
+"""From columns as a file has them to rows under the contract: types, missing values, class names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prepsweep.errors import Refused
+from prepsweep.lineage import dataset_of
+from prepsweep.schema import source_table
+from prepsweep.sources.files import MAX_CELL_BYTES, near
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+_MANY_CLASSES = 20
+_DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+|nan|NaN")
+_SPLIT_ORDER = ("", "train", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns that travel, by their names in the file."""
+
+    text: str
+    label: str
+    group: str | None
+
+    def __post_init__(self) -> None:
+        if self.text == self.label:
+            raise Refused("data.label_column", f"{self.label!r} is data.text_column too", "name the column that holds the classes")
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Argument → column."""
+        columns = {"text_column": self.text, "label_column": self.label, "group_column": self.group}
+        return {argument: name for argument, name in columns.items() if name is not None}
+
+    def check(self, there: Iterable[str], where: str, *, what: str = "column") -> None:
+        """Refuse a column that is not there, naming the one that was probably meant."""
+        known = list(there)
+        for argument, name in self.named.items():
+            if name not in known:
+                raise Refused(where, f"no {what} {name!r}", f"set data.{argument}: {near(str(name), known)}")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one file or split as string columns; `where` says the place of a row that is counted from 0."""
+
+    texts: pa.ChunkedArray
+    labels: pa.ChunkedArray
+    groups: pa.ChunkedArray | None
+    where: Callable[[int], str]
+
+    def refused(self, row: int, what: str, fix: str) -> Refused:
+        """The exception for a fault of one row."""
+        return Refused(self.where(row), what, fix)
+
+
+def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None) -> Dataset:
+    """The rows of `parts` (split → rows) as a data set under the row contract.
+
+    Texts and labels keep their exact characters; a text of white space alone stays, cleaning counts it. Refused are
+    missing texts, blank labels, and labels that are probably one class in two spellings, unless `classes` lists both.
+    """
+    ordered = {split: parts[split] for split in _SPLIT_ORDER if split in parts}
+    known = _checked_classes(classes)
+    for rows in ordered.values():
+        _check_cells(rows)
+        _check_labels(rows, known)
+    if known is None:
+        _refuse_look_alikes(list(ordered.values()))
+        _refuse_continuous(list(ordered.values()))
+    texts, labels = _joined(rows.texts for rows in ordered.values()), _joined(rows.labels for rows in ordered.values())
+    splits = pa.chunked_array([pa.repeat(pa.scalar(split), len(rows.texts)) for split, rows in ordered.items()])
+    groups = [rows.groups for rows in ordered.values() if rows.groups is not None]
+    return dataset_of(source_table(texts, labels, splits, {"group": _joined(groups)} if groups else {}))
+
+
+def as_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """A typed column (Parquet, hub) as strings; refused where it holds anything but text."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        raise Refused(where, f"column {name!r} holds {kind}, not text", "set data.text_column to a column of strings")
+    return column.cast(kind).cast(pa.string())
+
+
+def as_label(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """A typed column as class names: strings as they are, integers in decimal, booleans as `true` and `false`."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        fix = "write the classes as strings or integers (pandas makes integers with gaps to floats)"
+        raise Refused(where, f"label column looks continuous: {name!r} holds {kind}", fix)
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+        return column.cast(kind).cast(pa.string())
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+        raise Refused(where, f"column {name!r} holds {kind}, not class names", "name a column of strings, integers or booleans")
+    return column.cast(kind).cast(pa.string())
+
+
+def first(mask: pa.ChunkedArray) -> int | None:
+    """Position of the first true value, None where there is none."""
+    found: int = pc.index(mask, pa.scalar(True)).as_py()
+    return None if found < 0 else found
+
+
+def _joined(columns: Iterable[pa.ChunkedArray]) -> pa.ChunkedArray:
+    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+
+
+def _check_cells(rows: Rows) -> None:
+    named = {"text": rows.texts, "label": rows.labels} | ({"group": rows.groups} if rows.groups is not None else {})
+    for name, column in named.items():
+        if column.null_count and (row := first(pc.is_null(column))) is not None:
+            raise rows.refused(row, f"the {name} is missing (null)", "fill it in, or take the row out")
+        if (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CELL_BYTES:
+            row = first(pc.greater(pc.binary_length(column), MAX_CELL_BYTES)) or 0
+            size = len(column[row].as_py().encode())
+            raise rows.refused(
+                row, f"a {name} of {size:,} bytes, over {MAX_CELL_BYTES:,}", "cut it, or look for a quote that is not closed"
+            )
+    if rows.groups is not None and (row := first(pc.equal(pc.utf8_trim_whitespace(rows.groups), ""))) is not None:
+        raise rows.refused(row, "the group is blank", "fill it in: rows of one group stay in one split")
+
+
+def _checked_classes(classes: Sequence[str] | None) -> list[str] | None:
+    if classes is None:
+        return None
+    if isinstance(classes, str) or not classes:
+        raise Refused("data.classes", f"must be a list of class names, got {classes!r}", "write it as data.classes=[negative,positive]")
+    for place, name in enumerate(classes):
+        if not isinstance(name, str):
+            raise Refused("data.classes", f"{name!r} is not text", f"quote it: data.classes=['{name}',…]")
+        if not name.strip() or name in classes[:place]:
+            raise Refused("data.classes", f"{name!r} is {'there twice' if name.strip() else 'blank'}", "list each class once")
+    return list(classes)
+
+
+def _check_labels(rows: Rows, classes: list[str] | None) -> None:
+    for label in pc.unique(rows.labels).to_pylist():
+        if not _folded(label):
+            invisible = " (it holds invisible characters only)" if label.strip() else ""
+            raise rows.refused(_row_of(rows, label), f"the label is blank{invisible}", "fill it in, or take the row out")
+        if classes is not None and label not in classes:
+            raise rows.refused(_row_of(rows, label), f"label {label!r} is not one of data.classes", near(label, classes))
+
+
+def _refuse_look_alikes(parts: list[Rows]) -> None:
+    """Refuse two labels that are equal but for white space, case, Unicode normal form or invisible characters."""
+    seen: dict[str, tuple[str, Rows]] = {}
+    for rows in parts:
+        for label in pc.unique(rows.labels).to_pylist():
+            known, there = seen.setdefault(_folded(label), (label, rows))
+            if known != label:
+                difference = _difference(known, label)
+                # Where they look alike, only the code points tell them apart.
+                shown, other = (repr(label), repr(known)) if difference == "case" else (ascii(label), ascii(known))
+                what = f"label {shown} differs from {other} ({there.where(_row_of(there, known))}) only in {difference}"
+                raise rows.refused(_row_of(rows, label), what, "make them one, or list both in data.classes")
+
+
+def _refuse_continuous(parts: list[Rows]) -> None:
+    labels = {label for rows in parts for label in pc.unique(rows.labels).to_pylist()}
+    if len(labels) > _MANY_CLASSES and all(_DECIMAL.fullmatch(label) for label in labels):
+        what = f"label column looks continuous: {len(labels)} distinct numbers such as {parts[0].labels[0].as_py()!r}"
+        raise parts[0].refused(0, what, "set data.label_column to a column of classes, or list them in data.classes")
+
+
+def _folded(label: str) -> str:
+    visible = "".join(c for c in unicodedata.normalize("NFC", label) if unicodedata.category(c) != "Cf")
+    return unicodedata.normalize("NFC", " ".join(visible.split()).casefold())
+
+
+def _difference(one: str, other: str) -> str:
+    if one.split() == other.split():
+        return "white space"
+    if one.casefold() == other.casefold():
+        return "case"
+    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+        return "Unicode normal form"
+    return "case, white space, normal form or invisible characters"
+
+
+def _row_of(rows: Rows, label: str) -> int:
+    row: int = pc.index(rows.labels, pa.scalar(label)).as_py()
+    return row

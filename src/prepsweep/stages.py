@@ -1,0 +1,147 @@
+"""The one place that turns stage configuration into functions."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
+
+from prepsweep.errors import Refused, nearest
+from prepsweep.identity import content_of_files, is_path, stage_key, targets_in
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+# `_target_` can name any function of Python; only these packages may be named. Configuration cannot widen the list.
+TRUSTED_PACKAGES = ("prepsweep", *filter(None, os.environ.get("PREPSWEEP_PACKAGES", "").split(",")))
+# `prepare`, `split`, `data` and `model` may each be given a seed of their own; these groups draw from `seeds.split`.
+_SPLIT_SEED = ("data", "clean", "annotate", "split")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One configured stage: where it stands, what it is called with, and the seed it draws from (None if it draws not)."""
+
+    group: str
+    name: str
+    spec: Mapping[str, Any]
+    injected: Mapping[str, int]
+
+    @property
+    def where(self) -> str:
+        """Dotted key of the stage in the configuration."""
+        return self.group if self.group == "data" else f"{self.group}.{self.name}"
+
+    def key(self, parent: str | None) -> str:
+        """Identity of the result, see `identity.stage_key`; refuses a file or tool that is missing."""
+        files = self._fingerprint() | content_of_files(self.spec, where=self.where)
+        return stage_key(parent=parent, spec=self.spec, seed=self.injected.get("seed"), files=files)
+
+    def __call__(self, *dataset: Dataset) -> Dataset:
+        """Run the stage: on a data set, or on nothing for a source."""
+        from hydra.utils import instantiate
+
+        function: Callable[..., Dataset] = instantiate(dict(self.spec), _convert_="all")
+        return function(*dataset, **self.injected)
+
+    def _fingerprint(self) -> dict[str, str]:
+        module = importlib.import_module(self.spec["_target_"].rpartition(".")[0])
+        hook: Callable[..., dict[str, str]] | None = getattr(module, "fingerprint", None)
+        return hook(**_arguments(self.spec)) if hook else {}
+
+
+def source_of(cfg: DictConfig) -> Stage:
+    """The stage that reads the raw rows; `data.limit` belongs to the split and is not passed to it."""
+    spec = _plain(cfg.data, "data")
+    spec.pop("limit", None)
+    return _stage(cfg, "data", str(spec["_target_"]).rpartition(".")[2], spec)
+
+
+def stages_of(cfg: DictConfig, group: str) -> list[Stage]:
+    """The stages of a preparation group in the order of the command line; none for `group=none`."""
+    return [_stage(cfg, group, str(name), _plain(spec, f"{group}.{name}")) for name, spec in cfg[group].items()]
+
+
+def limit_of(cfg: DictConfig) -> list[Stage]:
+    """`data.limit` as the stage that it is: after the split, before augmentation."""
+    if cfg.data.limit is None:
+        return []
+    spec = {"_target_": "prepsweep.split.limit.limit", "_partial_": True, "n_rows": cfg.data.limit}
+    return [_stage(cfg, "split", "limit", spec)]
+
+
+def _stage(cfg: DictConfig, group: str, name: str, spec: dict[str, Any]) -> Stage:
+    where = group if group == "data" else f"{group}.{name}"
+    _refuse_untrusted(spec, where)
+    function = _function(spec["_target_"], where)
+    parameters = inspect.signature(function).parameters
+    seed = cfg.seeds.split if group in _SPLIT_SEED else cfg.seeds.data
+    injected = {k: v for k, v in {"seed": seed, "num_proc": cfg.runtime.num_proc}.items() if k in parameters}
+    _bind(parameters, set(_arguments(spec)) | set(injected), where, takes_rows=group != "data")
+    return Stage(group, name, spec, injected)
+
+
+def _refuse_untrusted(spec: Mapping[str, Any], where: str) -> None:
+    for target in targets_in(spec):
+        if target.split(".")[0] not in TRUSTED_PACKAGES:
+            fix = f"use a stage of {', '.join(TRUSTED_PACKAGES)}, or name your package in PREPSWEEP_PACKAGES"
+            raise Refused(where, f"_target_ {target!r} is not in a trusted package", fix)
+
+
+def _function(target: str, where: str) -> Callable[..., Any]:
+    module_name, _, name = target.rpartition(".")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise Refused(where, f"no module {error.name!r} for _target_ {target!r}", "check the _target_ of the stage") from error
+    found = getattr(module, name, None)
+    if not callable(found):
+        public = [n for n, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module_name]
+        raise Refused(where, f"{module_name} has no function {name!r}", nearest(name, public))
+    function: Callable[..., Any] = found
+    return function
+
+
+def _bind(parameters: Mapping[str, inspect.Parameter], given: set[str], where: str, *, takes_rows: bool) -> None:
+    keywords = {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
+    if len(parameters) - len(keywords) != int(takes_rows):
+        raise Refused(where, "is not a stage: it must take the rows first and all else by keyword", "see docs/architecture.md")
+    for name in sorted(given - set(keywords)):
+        raise Refused(f"{where}.{name}", "unknown option", nearest(name, sorted(keywords)))
+    for name in sorted(set(keywords) - given):
+        if keywords[name].default is inspect.Parameter.empty:
+            raise Refused(f"{where}.{name}", "is not set", f"add {where}.{name}=…")
+
+
+def _arguments(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in ("_target_", "_partial_")}
+
+
+def _plain(node: DictConfig, where: str) -> dict[str, Any]:
+    try:
+        spec = OmegaConf.to_container(node, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        key = str(error.full_key)
+        hint = "the file to read" if is_path(key.rpartition(".")[2]) else "a value"
+        raise Refused(key, "is not set", f"add {key}=… ({hint})") from error
+    except InterpolationResolutionError as error:
+        raise Refused(where, " ".join(str(error).split()), "check the ${…} in the value") from error
+    if not isinstance(spec, dict) or "_target_" not in spec:
+        raise Refused(where, "is not a stage: it has no _target_", f"choose an option of the group {where.split('.')[0]}")
+    return {str(key): value for key, value in spec.items()}
+
+
+def instance(node: DictConfig, where: str, **given: Any) -> Any:
+    """The object that a `_target_` node (a task, a tracker) describes, under the same rules as a stage."""
+    from hydra.utils import instantiate
+
+    spec = _plain(node, where)
+    _refuse_untrusted(spec, where)
+    _function(spec["_target_"], where)
+    return instantiate(spec, _convert_="all", **given)

@@ -1,0 +1,184 @@
+"""The sinks that a run is copied to: Weights & Biases, TensorBoard, CSV. None of them is needed by anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
+
+from prepsweep.errors import Refused
+from prepsweep.lineage import table_of
+from prepsweep.pipeline import Prepared
+from prepsweep.record import RunRecord
+from prepsweep.stages import instance
+
+Values = Mapping[str, Any]
+_PUBLIC_EXAMPLES = 50
+_FILE_SOURCES = ("csv", "jsonl", "parquet")
+
+
+class Tracker(Protocol):
+    """One sink: opened when the run starts, told the whole record at its end, closed whatever happens."""
+
+    def open(self, record: Values, run_dir: Path) -> Logger: ...
+    def finish(self, record: Values, prepared: Prepared) -> None: ...
+    def close(self, *, failed: bool) -> None: ...
+
+
+class Trackers:
+    """All sinks of a run; none is as good as several."""
+
+    def __init__(self, trackers: list[Tracker], record: RunRecord) -> None:
+        self.trackers, self.record = trackers, record
+        self.loggers: list[Logger] = []
+
+    @classmethod
+    def of(cls, cfg: DictConfig, record: RunRecord) -> Trackers:
+        """The sinks that `logger=…` names."""
+        return cls([instance(node, f"logger.{name}") for name, node in cfg.logger.items()], record)
+
+    def __enter__(self) -> Self:
+        self.loggers = [tracker.open(self.record.values, self.record.run_dir) for tracker in self.trackers]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for tracker in self.trackers:
+            tracker.close(failed=kind is not None)
+
+    def lightning_loggers(self) -> list[Logger]:
+        """What Lightning sends the training curves to."""
+        return self.loggers
+
+    def callbacks(self) -> list[pl.Callback]:
+        """Callbacks that the sinks need."""
+        return []
+
+    def finish(self, record: Values, prepared: Prepared) -> None:
+        """Send the final scores, the ledger and the examples."""
+        for tracker in self.trackers:
+            tracker.finish(record, prepared)
+
+
+class WandbTracker:
+    """One W&B run per run: group = study, tags = choices, the ledger and the scores in the summary."""
+
+    def __init__(self, *, mode: Literal["offline", "online"], project: str, entity: str | None, examples: int | None) -> None:
+        if mode not in ("offline", "online"):
+            raise Refused("logger.wandb.mode", f"unknown mode {mode!r}", "choose 'offline' or 'online', or logger=none")
+        self.mode, self.project, self.entity, self.examples = mode, project, entity, examples
+        self.run: Any = None
+
+    def open(self, record: Values, run_dir: Path) -> Logger:
+        import wandb
+
+        # Meta data would hold the command line, the host name and the user; console capture would hold row text.
+        settings = wandb.Settings(x_disable_meta=True, x_disable_stats=True, console="off", silent=True)
+        self.run = wandb.init(
+            mode=self.mode,
+            project=self.project,
+            entity=self.entity,
+            dir=str(run_dir),
+            name=f"{record['study'] or 'single'}-{record['run_id']}",
+            group=record["study"],
+            job_type="train",
+            tags=tags(record["choices"]),
+            config=dict(record["config"]),
+            settings=settings,
+            reinit="create_new",
+        )
+        return WandbLogger(experiment=self.run)
+
+    def finish(self, record: Values, prepared: Prepared) -> None:
+        import wandb
+
+        self.run.summary.update(summary(record))
+        classes = record["data"]["classes"]
+        counts = record["metrics"]["test"]["confusion"]
+        cells = [[true, predicted, counts[i][j]] for i, true in enumerate(classes) for j, predicted in enumerate(classes)]
+        tables = {"test/confusion": wandb.Table(["label", "prediction", "rows"], cells)}
+        rows = [
+            [s["group"], s["name"], s["split"] or "all", s["rows_in"], s["rows_added"], s["rows_out"]] for s in record["data"]["stages"]
+        ]
+        tables["ledger"] = wandb.Table(["group", "stage", "split", "rows in", "rows added", "rows out"], rows)
+        limit = self.examples
+        if limit is None:
+            limit = 0 if record["data"]["source"]["kind"] in _FILE_SOURCES else _PUBLIC_EXAMPLES
+        pairs = before_and_after(prepared, limit)
+        if pairs:
+            tables["examples"] = wandb.Table(["stage", "label", "before", "after"], pairs)
+        self.run.log(tables)
+
+    def close(self, *, failed: bool) -> None:
+        if self.run is not None:
+            self.run.finish(exit_code=int(failed), quiet=True)
+
+
+class TensorBoardTracker:
+    """Event files in `tensorboard/` of the run directory, the final scores beside the choices."""
+
+    def open(self, record: Values, run_dir: Path) -> Logger:
+        try:
+            self.logger = TensorBoardLogger(str(run_dir), name="", version="tensorboard")
+        except ModuleNotFoundError as error:
+            raise Refused("logger", "TensorBoard is not installed", "pip install 'prepsweep[tensorboard]'") from error
+        return self.logger
+
+    def finish(self, record: Values, prepared: Prepared) -> None:
+        chosen = {group: "+".join(option) if isinstance(option, list) else str(option) for group, option in record["choices"].items()}
+        final = {name: value for name, value in summary(record).items() if isinstance(value, float) and name.startswith("test/")}
+        self.logger.log_hyperparams({**chosen, "seed": record["config"]["seed"]}, final)
+
+    def close(self, *, failed: bool) -> None:
+        self.logger.finalize("failed" if failed else "success")
+
+
+class CsvTracker:
+    """`csv/metrics.csv` in the run directory, a line per logged step."""
+
+    def open(self, record: Values, run_dir: Path) -> Logger:
+        self.logger = CSVLogger(str(run_dir), name="", version="csv")
+        return self.logger
+
+    def finish(self, record: Values, prepared: Prepared) -> None:
+        self.logger.log_metrics({name: value for name, value in summary(record).items() if isinstance(value, float)})
+
+    def close(self, *, failed: bool) -> None:
+        self.logger.finalize("failed" if failed else "success")
+
+
+def tags(choices: Mapping[str, Any]) -> list[str]:
+    """`augment=backtranslate` and the like, each at most the 64 characters that W&B takes."""
+    options = ((group, "+".join(option) if isinstance(option, list) else str(option)) for group, option in choices.items())
+    return [f"{group}={option}"[:64] for group, option in options]
+
+
+def summary(record: Values) -> dict[str, Any]:
+    """The final numbers under flat names: `test/macro_f1`, `test/f1/<class>`, `cost/train_seconds`, `ledger/augment.eda/rows_out`."""
+    flat: dict[str, Any] = {}
+    for split in ("val", "test"):
+        found = record["metrics"][split]
+        flat |= {f"{split}/{name}": value for name, value in found.items() if isinstance(value, float)}
+        flat |= {f"{split}/f1/{name}": cell["f1"] for name, cell in found["per_class"].items()}
+    flat |= {f"cost/{name}": value for name, value in record["cost"].items()}
+    flat |= {f"budget/{name}": value for name, value in record["budget"].items()}
+    for stage in record["data"]["stages"]:
+        at = f"ledger/{stage['group']}.{stage['name']}" + (f"/{stage['split']}" if stage["group"] == "preprocess" else "")
+        flat |= {f"{at}/{name}": stage[name] for name in ("rows_in", "rows_added", "rows_out")}
+    return flat
+
+
+def before_and_after(prepared: Prepared, limit: int) -> list[list[str]]:
+    """Up to `limit` augmented rows as `[stage, label, text before, text after]`, spread over the rows."""
+    if limit < 1:
+        return []
+    table = table_of(prepared.train.dataset).select(["uid", "text", "label", "parent_uid", "origin"])
+    rows = table.to_pylist()
+    texts = {row["uid"]: row["text"] for row in rows}
+    made = [row for row in rows if row["parent_uid"] in texts and texts[row["parent_uid"]] != row["text"]]
+    step = max(1, len(made) // limit)
+    return [[row["origin"], row["label"], texts[row["parent_uid"]], row["text"]] for row in made[::step][:limit]]
