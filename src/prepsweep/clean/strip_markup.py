@@ -18,9 +18,11 @@ _BLOCK = (
     "header|hr|html|iframe|img|input|label|li|link|main|meta|nav|ol|option|p|pre|script|section|select|style|table|tbody|td|textarea|"
     "tfoot|th|thead|title|tr|ul|video"
 )
-_UNSEEN = re.compile(r"<!--.*?-->|<(script|style)\b[^<>]*>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_INLINE_TAG = re.compile(rf"</?(?:{_INLINE})(?:\s[^<>]*)?/?>", re.IGNORECASE)
-_BLOCK_TAG = re.compile(rf"\s*</?(?:{_BLOCK})(?:\s[^<>]*)?/?>\s*", re.IGNORECASE)
+# Attributes must have a value: "a <b and c> d" is no tag.
+_ATTRIBUTES = r"""(?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s<>"']+))*\s*/?"""
+_UNSEEN = re.compile(rf"<!--.*?-->|<(script|style){_ATTRIBUTES}>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
+_BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
 
 
 def strip_markup(dataset: Dataset, *, num_proc: int) -> Dataset:
@@ -34,6 +36,7 @@ def strip_markup(dataset: Dataset, *, num_proc: int) -> Dataset:
 def _strip(text: str) -> str:
     if "<" in text:
         shown = _INLINE_TAG.sub("", _UNSEEN.sub(" ", text))
-        bare = _BLOCK_TAG.sub(" ", shown)
-        text = text if bare == text else bare.strip()
+        parts = _BLOCK_TAG.split(shown)
+        if len(parts) > 1 or shown != text:
+            text = " ".join(filter(None, (part.strip() for part in parts)))
     return html.unescape(text) if "&" in text else text

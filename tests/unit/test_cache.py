@@ -1,0 +1,95 @@
+"""Entries are whole or not there."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from prepsweep.cache import FILES, Cache, write_atomically
+from prepsweep.lineage import table_of
+from tests.conftest import make_reviews, rows_of
+
+KEY = "ab" * 32
+
+
+def stored(tmp_path: Path) -> Cache:
+    cache = Cache(tmp_path / "cache")
+    rows = rows_of(make_reviews(20))
+    cache.store(KEY, {"name": "x"}, rows, rows.select([]))
+    return cache
+
+
+def test_what_is_stored_is_found(tmp_path: Path) -> None:
+    entry = Cache(stored(tmp_path).cache_dir).find(KEY)
+    assert entry is not None
+    assert entry.stage == {"name": "x"}
+    assert table_of(entry.rows).equals(table_of(rows_of(make_reviews(20))))
+    assert len(entry.left) == 0
+    assert Cache(tmp_path / "cache").find("cd" * 32) is None
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_every_flipped_bit_is_found_out(tmp_path: Path, name: str) -> None:
+    file = stored(tmp_path).cache_dir / "stages" / KEY / name
+    whole = file.read_bytes()
+    rng = random.Random(0)
+    for _ in range(50):
+        place, bit = rng.randrange(len(whole)), rng.randrange(8)
+        broken = bytearray(whole)
+        broken[place] ^= 1 << bit
+        file.write_bytes(broken)
+        found = Cache(tmp_path / "cache").find(KEY)
+        assert found is None or (name == "manifest.json" and table_of(found.rows).equals(table_of(rows_of(make_reviews(20)))))
+    file.write_bytes(whole[:-1])
+    assert name == "manifest.json" or Cache(tmp_path / "cache").find(KEY) is None
+
+
+def test_a_damaged_entry_is_replaced(tmp_path: Path) -> None:
+    cache = stored(tmp_path)
+    (cache.cache_dir / "stages" / KEY / "rows.arrow").write_bytes(b"junk")
+    assert cache.find(KEY) is None
+    rows = rows_of(make_reviews(20))
+    cache.store(KEY, {"name": "x"}, rows, rows.select([]))
+    assert cache.find(KEY) is not None
+    assert [path.name for path in (cache.cache_dir / "stages").iterdir()] == [KEY]
+
+
+def test_an_entry_without_its_manifest_is_not_there(tmp_path: Path) -> None:
+    cache = stored(tmp_path)
+    (cache.cache_dir / "stages" / KEY / "manifest.json").unlink()
+    assert cache.find(KEY) is None
+
+
+def test_deferred_entries_are_found_but_write_nothing_until_flush(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache", deferred=True)
+    rows = rows_of(make_reviews(5))
+    cache.store(KEY, {"name": "x"}, rows, rows.select([]))
+    found = cache.find(KEY)
+    assert found is not None
+    assert len(found.rows) == 5
+    assert not (tmp_path / "cache").exists()
+    cache.flush()
+    assert Cache(tmp_path / "cache").find(KEY) is not None
+
+
+def test_an_entry_counts_as_new_at_its_first_use_only(tmp_path: Path) -> None:
+    cache = stored(tmp_path)
+    assert [cache.was_there(KEY), cache.was_there(KEY), Cache(cache.cache_dir).was_there(KEY)] == [False, True, True]
+
+
+def test_many_writers_of_one_key_leave_one_whole_entry(tmp_path: Path) -> None:
+    rows = rows_of(make_reviews(50))
+    with ThreadPoolExecutor(8) as pool:
+        entries = list(pool.map(lambda _: Cache(tmp_path / "cache").store(KEY, {"name": "x"}, rows, rows.select([])), range(16)))
+    assert all(table_of(entry.rows).equals(table_of(rows)) for entry in entries)
+    assert [path.name for path in (tmp_path / "cache" / "stages").iterdir()] == [KEY]
+
+
+def test_write_atomically_replaces_the_whole_file(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "x.json", b"long old text")
+    write_atomically(tmp_path / "x.json", b"new")
+    assert (tmp_path / "x.json").read_bytes() == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
