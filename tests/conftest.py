@@ -16,9 +16,13 @@ from prepsweep.preflight.compose import compose_runs, register_resolvers
 from prepsweep.schema import source_table
 
 register_resolvers()
-GOOD, BAD, PLOT = "great lovely moving funny bright".split(), "dull boring awful flat tired".split(), "killer brother town secret war".split()
+GOOD, BAD, PLOT = (
+    ["great", "lovely", "moving", "funny", "bright"],
+    ["dull", "boring", "awful", "flat", "tired"],
+    ["killer", "brother", "town", "secret", "war"],
+)
 WORDS = {"fresh": GOOD, "rotten": BAD, "plot": PLOT}
-FILLER = "the a film this story with and of it is was in cats dogs run runs".split()
+FILLER = ["the", "a", "film", "this", "story", "with", "and", "of", "it", "is", "was", "in", "cats", "dogs", "run", "runs"]
 
 
 def review(label: str, rng: random.Random) -> str:
@@ -66,7 +70,12 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ).save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=64,
     )
     BertForSequenceClassification(config).save_pretrained(folder)
     return folder
@@ -86,7 +95,7 @@ def in_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREPSWEEP_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    yield
+    return
 
 
 def compose(*overrides: str) -> DictConfig:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -41,13 +42,13 @@ def train(argv: list[str] | None = None) -> int:
 
 def _run_hydra(arguments: list[str], caches: dict[str, Cache], *, sweep: bool) -> int:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    errors: list[Exception] = []
+    errors: list[Exception | SystemExit] = []
 
     @hydra.main(version_base="1.3", config_path="pkg://prepsweep.conf", config_name="config")
     def task(cfg: DictConfig) -> Any:
         try:
             return _train_one(cfg, caches[cfg.paths.cache_dir])
-        except Exception as error:  # noqa: BLE001 - recorded in run.json; a sweep goes on with its other runs
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - recorded in run.json; a sweep goes on with its other runs
             errors.append(error)
             return None
 
@@ -62,17 +63,23 @@ def _run_hydra(arguments: list[str], caches: dict[str, Cache], *, sweep: bool) -
     return SOME_FAILED if sweep else REFUSED
 
 
-def _train_one(cfg: DictConfig, cache: Cache) -> float:
+def _train_one(cfg: DictConfig, cache: Cache) -> float | None:
     from hydra.core.hydra_config import HydraConfig
 
-    from prepsweep.training import train as train_run
+    from prepsweep.pipeline import planned_keys
+    from prepsweep.record import finished_before
 
     ran = HydraConfig.get()
+    if cfg.study is not None and finished_before(Path(ran.runtime.output_dir), planned_keys(cfg)):
+        print(f"finished before: {ran.runtime.output_dir}", file=sys.stderr)
+        return None
+    from prepsweep.training import train as train_run
+
     choices = {group: option for group, option in ran.runtime.choices.items() if not group.startswith("hydra") and option is not None}
     return train_run(cfg, cache=cache, run_dir=ran.runtime.output_dir, choices=choices, overrides=list(ran.overrides.task))
 
 
-def _say(error: Exception) -> int:
+def _say(error: BaseException) -> int:
     print(f"error: {error}" if isinstance(error, Refused) else f"error: {type(error).__name__}: {error}", file=sys.stderr)
     return REFUSED
 

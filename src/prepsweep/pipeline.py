@@ -61,7 +61,7 @@ def prepare(cfg: DictConfig, cache: Cache) -> Prepared:
     stages: list[dict[str, Any]] = []
     whole, classes = split_rows(cfg, cache, stages)
     train, before = whole.of("train"), stages[-1]
-    for stage in stages_of(cfg, "augment") + stages_of(cfg, "balance"):
+    for stage in _train_only(cfg):
         train = run(stage, train, cache, stages)
     splits = {"train": train, "dev": whole.of("dev"), "test": whole.of("test")}
     facts = {name: _facts(name, stages[-1] if name == "train" else before) for name in splits}
@@ -84,7 +84,7 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
     given = _given(stages[0])
     classes = list(cfg.data.get("classes") or sorted({label for counts in stages[0]["per_class"].values() for label in counts}))
     _refuse_one_class(classes)
-    for stage in stages_of(cfg, "clean") + stages_of(cfg, "annotate") + stages_of(cfg, "split") + limit_of(cfg):
+    for stage in _whole_table(cfg):
         rows = run(stage, rows, cache, stages, given_splits=given)
     for split in SPLITS:
         for label in classes:
@@ -93,6 +93,31 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
                 why = f"after clean={lost}" if lost else f"in {split}"
                 raise Refused("data", f"class {label!r} has no rows left for {split} {why}", "add rows of it, or leave the class out")
     return rows, classes
+
+
+def planned_keys(cfg: DictConfig) -> list[str]:
+    """Keys of all stages of a run in order, from configuration and files alone; refuses a file or tool that is missing."""
+    key, keys = source_of(cfg).key(None), []
+    keys.append(key)
+    for stage in _whole_table(cfg):
+        key = stage.key(key)
+        keys.append(key)
+    at = {split: f"{key}/{split}" for split in SPLITS}
+    for stage in _train_only(cfg):
+        at["train"] = stage.key(at["train"])
+        keys.append(at["train"])
+    for stage in stages_of(cfg, "preprocess"):
+        at = {split: stage.key(parent) for split, parent in at.items()}
+        keys += at.values()
+    return keys
+
+
+def _whole_table(cfg: DictConfig) -> list[Stage]:
+    return stages_of(cfg, "clean") + stages_of(cfg, "annotate") + stages_of(cfg, "split") + limit_of(cfg)
+
+
+def _train_only(cfg: DictConfig) -> list[Stage]:
+    return stages_of(cfg, "augment") + stages_of(cfg, "balance")
 
 
 def run(stage: Stage, before: Rows | None, cache: Cache, stages: list[dict[str, Any]], given_splits: Iterable[str] = ()) -> Rows:

@@ -92,6 +92,19 @@ def recorded(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any
         record.write()
 
 
+def finished_before(run_dir: Path, stage_keys: Sequence[str]) -> bool:
+    """Whether `run_dir` holds this very run, finished: its configuration names the folder, its stages must have these keys.
+
+    The keys stand for the data and the code of the preparation, so a run over files that changed since is not finished.
+    """
+    try:
+        values = json.loads((run_dir / RECORD_FILE).read_bytes())
+        same = [stage["key"] for stage in values["data"]["stages"]] == list(stage_keys)
+        return bool(values["status"] == "finished" and same and (run_dir / PREDICTIONS_FILE).is_file())
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return False
+
+
 def environment() -> dict[str, Any]:
     """Versions and kind of machine, nothing that names a person or a host."""
     versions: dict[str, str | None] = {}

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 # `_target_` can name any function of Python; only these packages may be named. Configuration cannot widen the list.
 TRUSTED_PACKAGES = ("prepsweep", *filter(None, os.environ.get("PREPSWEEP_PACKAGES", "").split(",")))
-# `prepare`, `split`, `data` and `model` may each be given a seed of their own; these groups draw from `seeds.split`.
+INJECTED = ("seed", "num_proc")
+PREPARATION = ("clean", "annotate", "split", "augment", "balance", "preprocess")
+# These draw from `seeds.split`, the others from `seeds.data`.
 _SPLIT_SEED = ("data", "clean", "annotate", "split")
 
 
@@ -82,7 +84,7 @@ def _stage(cfg: DictConfig, group: str, name: str, spec: dict[str, Any]) -> Stag
     function = _function(spec["_target_"], where)
     parameters = inspect.signature(function).parameters
     seed = cfg.seeds.split if group in _SPLIT_SEED else cfg.seeds.data
-    injected = {k: v for k, v in {"seed": seed, "num_proc": cfg.runtime.num_proc}.items() if k in parameters}
+    injected = {k: v for k, v in zip(INJECTED, (seed, cfg.runtime.num_proc), strict=True) if k in parameters}
     _bind(parameters, set(_arguments(spec)) | set(injected), where, takes_rows=group != "data")
     return Stage(group, name, spec, injected)
 
@@ -113,7 +115,7 @@ def _bind(parameters: Mapping[str, inspect.Parameter], given: set[str], where: s
     if len(parameters) - len(keywords) != int(takes_rows):
         raise Refused(where, "is not a stage: it must take the rows first and all else by keyword", "see docs/architecture.md")
     for name in sorted(given - set(keywords)):
-        raise Refused(f"{where}.{name}", "unknown option", nearest(name, sorted(keywords)))
+        raise Refused(f"{where}.{name}", "unknown option", nearest(name, set(keywords) - set(INJECTED)))
     for name in sorted(set(keywords) - given):
         if keywords[name].default is inspect.Parameter.empty:
             raise Refused(f"{where}.{name}", "is not set", f"add {where}.{name}=…")

@@ -45,7 +45,9 @@ def test_oversample_copies_every_row_once_before_any_twice() -> None:
     rows = train()
     table = table_of(oversample(rows, seed=0, sampling_strategy="auto"))
     copies = Counter(uid for uid in table.column("parent_uid").to_pylist() if uid)
-    plot = [uid for uid, label in zip(table.column("uid").to_pylist()[:100], table.column("label").to_pylist(), strict=False) if label == "plot"]
+    plot = [
+        uid for uid, label in zip(table.column("uid").to_pylist()[:100], table.column("label").to_pylist(), strict=False) if label == "plot"
+    ]
     assert {copies[uid] for uid in plot} == {1, 2}
 
 

@@ -119,6 +119,8 @@ def test_content_hash_sees_values_not_chunks() -> None:
     assert content_hash(whole) == content_hash(parts) == content_hash(sliced) == content_hash(whole.select(["n", "ids", "text"]))
 
 
-@pytest.mark.parametrize("other", [(["a", "", None, "ü"], [1, 2, 3, 4]), (["aü", None, "", ""], [1, 2, 3, 4]), (["a", None, "", "ü"], [1, 2, 4, 3])])
+@pytest.mark.parametrize(
+    "other", [(["a", "", None, "ü"], [1, 2, 3, 4]), (["aü", None, "", ""], [1, 2, 3, 4]), (["a", None, "", "ü"], [1, 2, 4, 3])]
+)
 def test_content_hash_tells_tables_apart(other: tuple[list[str | None], list[int]]) -> None:
     assert content_hash(table(*other)) != content_hash(table(["a", None, "", "ü"], [1, 2, 3, 4]))

@@ -105,7 +105,9 @@ def test_limit_keeps_class_shares_of_train_and_touches_nothing_else(n_rows: int)
     found = counts(settled.kept)
     train = {label: n for (split, label), n in found.items() if split == "train"}
     assert sum(train.values()) == min(n_rows, 140)
-    assert all(abs(train[label] - max(1, min(n_rows, 140) * share)) <= 1 for label, share in (("fresh", 0.5), ("rotten", 0.3), ("plot", 0.2)))
+    assert all(
+        abs(train[label] - max(1, min(n_rows, 140) * share)) <= 1 for label, share in (("fresh", 0.5), ("rotten", 0.3), ("plot", 0.2))
+    )
     assert {key: n for key, n in found.items() if key[0] != "train"} == {key: n for key, n in counts(rows).items() if key[0] != "train"}
 
 

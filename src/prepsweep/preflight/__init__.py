@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from prepsweep.cache import Cache
-from prepsweep.pipeline import split_rows
+from prepsweep.pipeline import planned_keys, split_rows
 from prepsweep.preflight.compose import compose_runs, register_resolvers
 from prepsweep.preflight.values import check_values
-from prepsweep.stages import stages_of
+from prepsweep.stages import PREPARATION, source_of, stages_of
 
 __all__ = ["check", "register_resolvers"]
 
@@ -23,12 +23,14 @@ def check(overrides: list[str], *, multirun: bool) -> dict[str, Cache]:
     runs = compose_runs(overrides, multirun=multirun)
     for cfg in runs:
         check_values(cfg)
+        # Every stage is built, and so checked against its signature, before the first row is read.
+        source_of(cfg)
+        for group in PREPARATION:
+            stages_of(cfg, group)
+    for cfg in runs:
         cache = caches.setdefault(cfg.paths.cache_dir, Cache(Path(cfg.paths.cache_dir), deferred=True))
-        rows, _ = split_rows(cfg, cache, [])
-        key = rows.key
-        for group in ("augment", "balance", "preprocess"):
-            for stage in stages_of(cfg, group):
-                key = stage.key(key)
+        planned_keys(cfg)
+        split_rows(cfg, cache, [])
     for cache in caches.values():
         cache.flush()
     return caches

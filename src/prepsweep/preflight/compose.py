@@ -48,11 +48,14 @@ def compose_runs(overrides: list[str], *, multirun: bool) -> list[DictConfig]:
 def _combinations(parsed: list[Override], *, multirun: bool) -> list[list[str]]:
     lists: list[list[str]] = []
     for override in parsed:
+        if override.value() is None and "." not in override.get_key_element() and override.get_key_element() not in ("study", "experiment"):
+            key = override.get_key_element()
+            raise Refused(key, "null is not an option", f"use {key}=none")
         if override.is_sweep_override():
             if not multirun:
                 raise Refused(override.get_key_element(), "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
             key = override.get_key_element()
-            lists.append([f"{key}=" + str(value) for value in override.sweep_string_iterator()])
+            lists.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
             lists.append([str(override.input_line)])
     return [list(combination) for combination in itertools.product(*lists)]
@@ -61,7 +64,7 @@ def _combinations(parsed: list[Override], *, multirun: bool) -> list[list[str]]:
 def _compose(overrides: list[str]) -> DictConfig:
     try:
         cfg = compose("config", overrides)
-        OmegaConf.resolve(OmegaConf.masked_copy(cfg, [key for key in cfg if key not in ("data", "model", "preprocess")]))
+        OmegaConf.resolve(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in ("data", "model", "preprocess")]))
         return cfg
     except MissingConfigException as error:
         raise _unknown_option(error) from error
@@ -93,5 +96,5 @@ def _unknown_key(error: ConfigCompositionException) -> Refused:
     parent, _, name = full_key.rpartition(".")
     base = compose("config")
     node = OmegaConf.select(base, parent) if parent else base
-    known = [str(k) for k in node if k != "hydra"] if isinstance(node, DictConfig) else []
+    known = [str(k) for k in node if k != "hydra" and not str(k).startswith("_")] if isinstance(node, DictConfig) else []
     return Refused(full_key, "unknown option", nearest(name, known) if known else "see python train.py --help")

@@ -29,6 +29,7 @@ _PLAIN_GROUPS = ("model", "budget", "trainer", "paths", "runtime", "seeds")
 
 def check_values(cfg: DictConfig) -> None:
     """Refuse the first value that cannot be meant."""
+    _check("seed", cfg.seed)
     for group in _PLAIN_GROUPS:
         known = _known_keys(group) or set(map(str, cfg[group]))
         for key in cfg[group]:
@@ -37,7 +38,6 @@ def check_values(cfg: DictConfig) -> None:
             if OmegaConf.is_missing(cfg[group], str(key)):
                 raise Refused(f"{group}.{key}", "is not set", f"add {group}.{key}=…")
             _check(f"{group}.{key}", cfg[group][key])
-    _check("seed", cfg.seed)
     _check("data.limit", cfg.data.get("limit"))
     if cfg.trainer.precision not in PRECISIONS:
         raise Refused("trainer.precision", f"unknown precision {cfg.trainer.precision!r}", nearest(str(cfg.trainer.precision), PRECISIONS))

@@ -1,0 +1,66 @@
+"""Batches: every row once an epoch, little padding, seeded, and what Lightning needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import SequentialSampler
+
+from prepsweep.datamodule import LengthBatches, PreparedData
+from prepsweep.preprocess.tokenize import tokenize
+from prepsweep.tasks.text_classification import TextClassification
+from tests.conftest import make_reviews, rows_of
+
+
+@pytest.fixture
+def data(tiny_model: Path) -> PreparedData:
+    tokens = tokenize(rows_of(make_reviews(300), "train"), checkpoint=str(tiny_model), revision=None, max_length=32)
+    task = TextClassification(["fresh", "plot", "rotten"])
+    return PreparedData({"train": tokens, "dev": tokens, "test": tokens}, task, pad_token_id=0, batch_size=16, eval_batch_size=64, seed=3)
+
+
+def test_every_row_comes_once_an_epoch_in_a_new_order(data: PreparedData) -> None:
+    loader = data.train_dataloader()
+    epochs = [[batch["rows"].tolist() for batch in loader] for _ in range(2)]
+    for epoch in epochs:
+        assert sorted(row for batch in epoch for row in batch) == list(range(300))
+    assert epochs[0] != epochs[1]
+    again = [batch["rows"].tolist() for batch in data.train_dataloader()]
+    assert again == epochs[0], "the same seed gives the same batches"
+
+
+def test_batches_hold_the_rows_and_mark_their_padding(data: PreparedData) -> None:
+    rows = data.splits["train"]
+    for batch in data.train_dataloader():
+        for i, row in enumerate(batch["rows"].tolist()):
+            length = int(rows.lengths[row])
+            assert batch["attention_mask"][i].tolist() == [1] * length + [0] * (batch["input_ids"].shape[1] - length)
+            assert batch["input_ids"][i, :length].tolist() == rows.values[rows.offsets[row] : rows.offsets[row] + length].tolist()
+            assert not batch["input_ids"][i, length:].any()
+        assert batch["input_ids"].dtype == torch.int64
+
+
+def test_at_least_85_percent_of_the_tokens_are_real(data: PreparedData) -> None:
+    for loader, floor in ((data.train_dataloader(), 0.85), (data.test_dataloader(), 0.85)):
+        masks = [batch["attention_mask"] for batch in loader]
+        assert sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks) > floor
+
+
+def test_evaluation_goes_longest_first_and_never_changes(data: PreparedData) -> None:
+    first, second = ([batch["rows"].tolist() for batch in data.test_dataloader()] for _ in range(2))
+    assert first == second
+    lengths = [int(batch["attention_mask"].sum(dim=1).max()) for batch in data.test_dataloader()]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+def test_length_batches_windows_and_remainders() -> None:
+    lengths = np.random.default_rng(0).integers(1, 99, 1000)
+    batches = LengthBatches(SequentialSampler(range(1000)), 7, True, lengths, 0)  # type: ignore[arg-type]
+    assert {len(batch) for batch in batches} == {7}
+    assert len(batches) == 1000 // 7
+    kept = LengthBatches(SequentialSampler(range(1000)), 7, False, lengths, 0)  # type: ignore[arg-type]
+    assert sorted(row for batch in kept for row in batch) == list(range(1000))
+    assert len(list(kept)) == len(kept)
