@@ -14,7 +14,9 @@ from omegaconf import DictConfig
 from prepsweep.lineage import dataset_of
 from prepsweep.preflight.compose import compose_runs, register_resolvers
 from prepsweep.schema import source_table
+from tests.unit.augment.conftest import tiny_marian, wordnet_folder
 
+__all__ = ["tiny_marian", "wordnet_folder"]  # fixtures of the augmentation tests that the contract suite needs too
 register_resolvers()
 GOOD, BAD, PLOT = (
     ["great", "lovely", "moving", "funny", "bright"],

@@ -73,10 +73,15 @@ def _train_one(cfg: DictConfig, cache: Cache) -> float | None:
     if cfg.study is not None and finished_before(Path(ran.runtime.output_dir), planned_keys(cfg)):
         print(f"finished before: {ran.runtime.output_dir}", file=sys.stderr)
         return None
-    from prepsweep.training import train as train_run
+    from prepsweep.ranks import n_ranks, train_on_ranks
 
     choices = {group: option for group, option in ran.runtime.choices.items() if not group.startswith("hydra") and option is not None}
-    return train_run(cfg, cache=cache, run_dir=ran.runtime.output_dir, choices=choices, overrides=list(ran.overrides.task))
+    run_dir, overrides = Path(ran.runtime.output_dir), list(ran.overrides.task)
+    if (n := n_ranks(cfg)) > 1:
+        return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n)
+    from prepsweep.training import train as train_run
+
+    return train_run(cfg, run_dir=run_dir, choices=choices, overrides=overrides, cache=cache)
 
 
 def _say(error: BaseException) -> int:

@@ -23,7 +23,8 @@ class Refused(ValueError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say which of `known` was probably meant: "did you mean 'text'?", or else all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6) or [n for n in names if n.lower() == word.strip().lower()]
+    close = difflib.get_close_matches(word.strip().lower(), names, n=1, cutoff=0.6)
+    close = [name for name in names if name.lower() == word.strip().lower()] or close or [name for name in names if name.startswith(word)]
     if close:
         return f"did you mean {close[0]!r}?"
     return "choose one of " + ", ".join(repr(name) for name in names)

@@ -61,7 +61,7 @@ class FineTuning(pl.LightningModule):
         logits, labels = self._gathered()
         self.scores = self.task.scores(logits, labels)
         shown = {f"val/{name}": value for name, value in self.scores.items() if isinstance(value, float)}
-        self.log_dict(shown, prog_bar=False)
+        self.log_dict(shown, sync_dist=self.trainer.world_size > 1)
 
     def on_test_epoch_end(self) -> None:
         self.test_logits, labels = self._gathered()

@@ -46,9 +46,13 @@ def run_id(config: Mapping[str, Any]) -> str:
 
 @dataclass
 class RunRecord:
-    """One run's `run.json`: written as `running` at the start and rewritten whole, atomically, at the end."""
+    """One run's `run.json`: written as `running` at the start and rewritten whole, atomically, at the end.
+
+    Of several processes of a run only the first `writes`.
+    """
 
     run_dir: Path
+    writes: bool = True
     values: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -56,12 +60,16 @@ class RunRecord:
         return self.run_dir / RECORD_FILE
 
     def write(self) -> None:
+        if not self.writes:
+            return
         text = json.dumps(self.values, indent=2, ensure_ascii=False, allow_nan=False)
         write_atomically(self.file, text.encode("utf-8", "backslashreplace"))
 
 
 @contextmanager
-def recorded(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str]) -> Iterator[RunRecord]:
+def recorded(
+    run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str], writes: bool = True
+) -> Iterator[RunRecord]:
     """A record that ends as `finished`, or as `failed` with the error if the block raises."""
     run_dir.mkdir(parents=True, exist_ok=True)
     values: dict[str, Any] = {
@@ -78,7 +86,7 @@ def recorded(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any
         "started": _now(),
         "finished": None,
     }
-    record = RunRecord(run_dir, values)
+    record = RunRecord(run_dir, writes, values)
     record.write()
     try:
         yield record

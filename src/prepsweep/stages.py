@@ -40,9 +40,13 @@ class Stage:
         """Dotted key of the stage in the configuration."""
         return self.group if self.group == "data" else f"{self.group}.{self.name}"
 
+    def check(self) -> None:
+        """Refuse values that cannot be meant: the stage's module may define `check(**arguments)`."""
+        self._hook("check")
+
     def key(self, parent: str | None) -> str:
         """Identity of the result, see `identity.stage_key`; refuses a file or tool that is missing."""
-        files = self._fingerprint() | content_of_files(self.spec, where=self.where)
+        files = (self._hook("fingerprint") or {}) | content_of_files(self.spec, where=self.where)
         return stage_key(parent=parent, spec=self.spec, seed=self.injected.get("seed"), files=files)
 
     def __call__(self, *dataset: Dataset) -> Dataset:
@@ -52,10 +56,10 @@ class Stage:
         function: Callable[..., Dataset] = instantiate(dict(self.spec), _convert_="all")
         return function(*dataset, **self.injected)
 
-    def _fingerprint(self) -> dict[str, str]:
+    def _hook(self, name: str) -> Any:
         module = importlib.import_module(self.spec["_target_"].rpartition(".")[0])
-        hook: Callable[..., dict[str, str]] | None = getattr(module, "fingerprint", None)
-        return hook(**_arguments(self.spec)) if hook else {}
+        hook: Callable[..., Any] | None = getattr(module, name, None)
+        return hook(**_arguments(self.spec)) if hook else None
 
 
 def source_of(cfg: DictConfig) -> Stage:
@@ -86,7 +90,9 @@ def _stage(cfg: DictConfig, group: str, name: str, spec: dict[str, Any]) -> Stag
     seed = cfg.seeds.split if group in _SPLIT_SEED else cfg.seeds.data
     injected = {k: v for k, v in zip(INJECTED, (seed, cfg.runtime.num_proc), strict=True) if k in parameters}
     _bind(parameters, set(_arguments(spec)) | set(injected), where, takes_rows=group != "data")
-    return Stage(group, name, spec, injected)
+    stage = Stage(group, name, spec, injected)
+    stage.check()
+    return stage
 
 
 def _refuse_untrusted(spec: Mapping[str, Any], where: str) -> None:

@@ -23,8 +23,9 @@ def show_run(record: Values, *, report: str, run_dir: Path) -> None:
     console.print("\n[bold]Test, per class[/bold]")
     console.print(escape(report))
     console.print(_cost(record))
-    console.print(f"\n[bold]Where things are[/bold]\n  record       {escape(str(run_dir / RECORD_FILE))}")
-    console.print(f"  predictions  {escape(str(run_dir / PREDICTIONS_FILE))}\n  model        {escape(str(run_dir / 'model'))}")
+    console.print("\n[bold]Where things are[/bold]")
+    for name, path in (("record", RECORD_FILE), ("predictions", PREDICTIONS_FILE), ("model", "model")):
+        console.print(f"  {name:12} {escape(str(run_dir / path))}", soft_wrap=True)
 
 
 def _row_flow(data: Values) -> Table:

@@ -115,7 +115,7 @@ class WandbTracker:
 
     def close(self, *, failed: bool) -> None:
         if self.run is not None:
-            self.run.finish(exit_code=int(failed), quiet=True)
+            self.run.finish(exit_code=int(failed))
 
 
 class TensorBoardTracker:

@@ -27,6 +27,7 @@ from prepsweep.lineage import table_of
 from prepsweep.module import FineTuning
 from prepsweep.pipeline import Prepared, prepare
 from prepsweep.precision import resolve_precision
+from prepsweep.ranks import n_ranks, rank
 from prepsweep.record import PREDICTIONS_FILE, RunRecord, peak_rss_mb, plain_config, recorded
 from prepsweep.stages import instance, source_of
 from prepsweep.terminal import show_run
@@ -37,16 +38,18 @@ def train(
     cfg: DictConfig, *, run_dir: str | Path, choices: Mapping[str, Any], overrides: Sequence[str] = (), cache: Cache | None = None
 ) -> float:
     """Run `cfg` in `run_dir` and return the best validation score; `run.json` tells how it ended, whatever happens."""
-    run_dir = Path(run_dir)
-    with recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides) as record:
+    run_dir, first = Path(run_dir), rank() == 0
+    with recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
         started = time.perf_counter()
         prepared = prepare(cfg, cache or Cache(Path(cfg.paths.cache_dir)))
         record.values |= {"data": _data_facts(cfg, prepared), "cost": {"prepare_seconds": _since(started)}}
-        with Trackers.of(cfg, record) as trackers:
+        with Trackers.of(cfg, record) if first else Trackers([], record) as trackers:
             outcome = _fine_tune(cfg, prepared, record, trackers)
-            _write_predictions(run_dir / PREDICTIONS_FILE, prepared, outcome)
+            if first:
+                _write_predictions(run_dir / PREDICTIONS_FILE, prepared, outcome)
             trackers.finish(record.values, prepared)
-    show_run(record.values, report=outcome.report, run_dir=run_dir)
+    if first:
+        show_run(record.values, report=outcome.report, run_dir=run_dir)
     return float(record.values["metrics"]["val"][outcome.monitor])
 
 
@@ -79,7 +82,9 @@ def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers:
     folder = checkpoint_folder(cfg.model.name, revision=cfg.model.revision, patterns=TOKENIZER_FILES + WEIGHT_FILES, where="model.name")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     task = instance(cfg.task, "task", classes=prepared.classes)
-    steps = n_steps(cfg.budget, n_before=prepared.n_train_before, n_train=len(prepared.tokens["train"]), batch_size=cfg.model.batch_size)
+    steps = n_steps(
+        cfg.budget, n_before=prepared.n_train_before, n_train=len(prepared.tokens["train"]), batch_size=cfg.model.batch_size * n_ranks(cfg)
+    )
     recipe = {name: cfg.model[name] for name in ("learning_rate", "weight_decay", "warmup_fraction")}
     module = FineTuning(task.load_model(folder), task, n_steps=steps, **recipe)
     sizes = {name: cfg.model[name] for name in ("batch_size", "eval_batch_size")}
@@ -92,10 +97,12 @@ def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers:
     if not best.curve or best.curve[-1]["step"] != trainer.global_step:
         trainer.validate(module, datamodule=data, verbose=False)
     train_seconds = _since(started)
+    trainer.strategy.barrier("the best model is on disk")
     if best.best_step != trainer.global_step:
         module.model = task.load_model(best.model_dir)
-    tokenizer.save_pretrained(best.model_dir)
-    _save_preparation(best.model_dir, record.values["config"])
+    if trainer.is_global_zero:
+        tokenizer.save_pretrained(best.model_dir)
+        _save_preparation(best.model_dir, record.values["config"])
     started = time.perf_counter()
     trainer.test(module, datamodule=data, verbose=False)
     assert best.best is not None and module.test_logits is not None
@@ -110,6 +117,7 @@ def _trainer(cfg: DictConfig, steps: int, callbacks: list[pl.Callback], trackers
     return pl.Trainer(
         accelerator=cfg.trainer.accelerator,
         devices=cfg.trainer.devices,
+        strategy=cfg.trainer.strategy,
         precision=resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator),
         max_steps=steps,
         max_epochs=-1,
@@ -129,9 +137,13 @@ def _trainer(cfg: DictConfig, steps: int, callbacks: list[pl.Callback], trackers
 
 def quiet() -> None:
     """Leave to Lightning what is news to a user: warnings, but not its tips nor its advice on worker processes."""
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
+    warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*")
+    # Rows that a sampler repeats to fill a process's last batch are taken out again by number (module._gathered).
+    warnings.filterwarnings("ignore", message="Using `DistributedSampler` with the dataloaders.*")
 
 
 def _data_facts(cfg: DictConfig, prepared: Prepared) -> dict[str, Any]:

@@ -25,7 +25,7 @@ REFUSED = {
     "no such group": (["augmentt=none"], "error: augmentt: unknown option. fix: did you mean 'augment'?"),
     "no such key": (["model.learnin_rate=1"], "error: model.learnin_rate: unknown option. fix: did you mean 'learning_rate'?"),
     "an added key": (["+model.lr=1"], "error: model.lr: unknown option."),
-    "an added stage key": (["augment=duplicate", "+augment.duplicate.n=1"], "error: augment.duplicate.n: unknown option. fix: choose one of 'n_copies'"),
+    "an added stage key": (["augment=duplicate", "+augment.duplicate.n=1"], "error: augment.duplicate.n: unknown option. fix: did you mean 'n_copies'?"),
     "null": (["augment=null"], "error: augment: null is not an option. fix: use augment=none"),
     "several values": (["augment=none,eda"], "error: augment: has several values. fix: add -m to run a sweep"),
     "grammar": (["augment=[eda"], "error: command line: "),

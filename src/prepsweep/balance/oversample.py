@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prepsweep.balance.targets import Strategy, sampling_targets
+from prepsweep.balance.targets import Strategy, check_strategy, sampling_targets
 from prepsweep.lineage import add_children, table_of
 from prepsweep.randomness import draw_by_label
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+_WHERE = "balance.oversample.sampling_strategy"
+
+
+def check(*, sampling_strategy: Strategy) -> None:
+    """Refuse a strategy that imbalanced-learn does not know."""
+    check_strategy(sampling_strategy, where=_WHERE)
 
 
 def oversample(dataset: Dataset, *, seed: int, sampling_strategy: Strategy) -> Dataset:
@@ -19,7 +27,7 @@ def oversample(dataset: Dataset, *, seed: int, sampling_strategy: Strategy) -> D
     with replacement adds is left out.
     """
     labels, uids = (table_of(dataset).column(name).to_pylist() for name in ("label", "uid"))
-    targets = sampling_targets(labels, sampling_strategy, where="balance.oversample.sampling_strategy", kind="over-sampling")
+    targets = sampling_targets(labels, sampling_strategy, where=_WHERE, kind="over-sampling")
     drawn = draw_by_label(uids, labels, seed=seed, stage="oversample")
     parents = [rows[place % len(rows)] for label, rows in drawn.items() for place in range(targets.get(label, 0))]
     return add_children(dataset, parents=parents, texts=None, stage="oversample")

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prepsweep.errors import Refused
+from prepsweep.errors import Refused, nearest
 
 Strategy = str | float | Mapping[str, int]
+
+
+WORDS = ("auto", "minority", "majority", "not minority", "not majority", "all")
+
+
+def check_strategy(strategy: Strategy, *, where: str) -> None:
+    """Refuse a strategy that is none whatever the rows are."""
+    if isinstance(strategy, str) and strategy not in WORDS:
+        raise Refused(where, f"unknown strategy {strategy!r}", nearest(strategy, WORDS))
+    if isinstance(strategy, float) and not 0 < strategy <= 1:
+        raise Refused(where, f"a ratio must be above 0 and at most 1, got {strategy}", 'use "auto" for equal classes')
 
 
 def sampling_targets(labels: list[str], strategy: Strategy, *, where: str, kind: str) -> dict[str, int]:

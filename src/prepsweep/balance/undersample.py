@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prepsweep.balance.targets import Strategy, sampling_targets
+from prepsweep.balance.targets import Strategy, check_strategy, sampling_targets
 from prepsweep.lineage import drop, table_of
 from prepsweep.randomness import draw_by_label
 
@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
+_WHERE = "balance.undersample.sampling_strategy"
+
+
+def check(*, sampling_strategy: Strategy) -> None:
+    """Refuse a strategy that imbalanced-learn does not know."""
+    check_strategy(sampling_strategy, where=_WHERE)
+
+
 def undersample(dataset: Dataset, *, seed: int, sampling_strategy: Strategy) -> Dataset:
     """Each class keeps as many rows as `sampling_strategy` asks for, drawn at random; the others leave as `undersample`."""
     labels, uids = (table_of(dataset).column(name).to_pylist() for name in ("label", "uid"))
-    targets = sampling_targets(labels, sampling_strategy, where="balance.undersample.sampling_strategy", kind="under-sampling")
+    targets = sampling_targets(labels, sampling_strategy, where=_WHERE, kind="under-sampling")
     drawn = draw_by_label(uids, labels, seed=seed, stage="undersample")
     leaves = [False] * len(labels)
     for label, n_kept in targets.items():

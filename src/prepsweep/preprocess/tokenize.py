@@ -19,6 +19,12 @@ _ROWS_AT_ONCE = 2000
 _WHERE = "model.name"
 
 
+def check(*, max_length: int, **_: object) -> None:
+    """Refuse a length that leaves no room for a word between the special tokens."""
+    if max_length < 3:
+        raise Refused("preprocess.tokenize.max_length", f"must be at least 3, got {max_length}", "128 suits short texts")
+
+
 def fingerprint(*, checkpoint: str, revision: str | None, **_: object) -> dict[str, str]:
     """Content hashes of the tokenizer's files."""
     folder = checkpoint_folder(checkpoint, revision=revision, patterns=TOKENIZER_FILES, where=_WHERE)
@@ -32,8 +38,6 @@ def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_len
     """
     from transformers import AutoTokenizer
 
-    if max_length < 3:
-        raise Refused("preprocess.tokenize.max_length", f"must be at least 3, got {max_length}", "128 suits short texts")
     folder = checkpoint_folder(checkpoint, revision=revision, patterns=TOKENIZER_FILES, where=_WHERE)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     if not tokenizer.is_fast:

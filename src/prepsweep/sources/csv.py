@@ -10,16 +10,16 @@ from pyarrow import csv as arrow_csv
 
 from prepsweep.errors import Refused
 from prepsweep.sources.csv_layout import Layout
-from prepsweep.sources.files import GivenFile, given_files, open_text
-from prepsweep.sources.table import Columns, Rows, dataset_from, first
+from prepsweep.sources.files import GivenFile, given_files, open_text, said
+from prepsweep.sources.table import Columns, Rows, checked_classes, dataset_from, first
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 # A row must fit into one block of Arrow's reader: room for two of the longest cells.
 _BLOCK_BYTES = 1 << 23
-_DELIMITERS = (",", ";", "\t", "|")
-_NAMES = {"tab": "\t", "\\t": "\t"}
+# Names for what a shell or Hydra takes for itself when it is not quoted twice.
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
 
 def csv(
@@ -38,12 +38,16 @@ def csv(
     No value is guessed: `NA`, `None` and `007` are labels like others, an empty text is an empty text. A file that any
     other reader might understand differently is refused with its line.
     """
-    columns = Columns(text_column, label_column, group_column)
-    separator = _NAMES.get(delimiter, delimiter)
-    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
-        raise Refused("data.delimiter", f"must be one ASCII character, got {delimiter!r}", "use ',' ';' '|' or tab")
+    columns, separator = Columns(text_column, label_column, group_column), _separator(delimiter)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns, separator) for file in files}, classes=classes)
+
+
+def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, delimiter: str, **_: object) -> None:
+    """Refuse values that no file can fit."""
+    Columns(text_column, label_column, group_column)
+    checked_classes(classes)
+    _separator(delimiter)
 
 
 def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
@@ -52,11 +56,18 @@ def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: 
     return {}
 
 
+def _separator(delimiter: str) -> str:
+    separator = _DELIMITERS.get(delimiter, "\t" if delimiter == "\\t" else delimiter)
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise Refused("data.delimiter", f"must be one ASCII character, got {delimiter!r}", f"use {', '.join(_DELIMITERS)} or the character")
+    return separator
+
+
 def _read(file: GivenFile, columns: Columns, delimiter: str) -> Rows:
-    layout = Layout.of(open_text(file), delimiter)
+    layout = Layout(open_text(file), delimiter)
     names, body = _header(layout, columns)
-    if body >= layout.end:
-        raise Refused(f"{file.path}:1", "the file has a header and no rows", file.hint("a file with rows"))
+    if body >= layout.text.end:
+        raise Refused(f"{file.path}:1", "the file has a header and no rows", file.other("a file with rows"))
     layout.check_quotes(body)
     table = _parsed(layout, body, names, columns)
     texts, labels = table.column(columns.text), table.column(columns.label)
@@ -70,31 +81,28 @@ def _read(file: GivenFile, columns: Columns, delimiter: str) -> Rows:
 
 
 def _header(layout: Layout, columns: Columns) -> tuple[list[str], int]:
-    _refuse_other_delimiter(layout, columns)
+    _refuse_other_layout(layout)
     names, body = layout.header()
-    where = f"{layout.text.path}:1"
-    if columns.text not in names and names[0].lstrip().startswith(("{", "[")):
-        raise Refused(where, "this looks like JSON, not CSV", "use data=jsonl")
-    columns.check(names, where)
+    columns.check(names, f"{layout.text.path}:1", "the header has no column")
     return names, body
 
 
-def _refuse_other_delimiter(layout: Layout, columns: Columns) -> None:
-    header = layout.first_line()
-    if layout.delimiter in header:
-        return
-    for other in _DELIMITERS:
-        if columns.text in [name.strip('"') for name in header.split(other)] and other in header:
-            shown = "tab" if other == "\t" else f"'{other}'"
-            raise Refused(f"{layout.text.path}:1", f"looks separated by {shown}", f"set data.delimiter={shown}")
+def _refuse_other_layout(layout: Layout) -> None:
+    header, where = layout.first_line(), f"{layout.text.path}:1"
+    if header.lstrip().startswith(('{"', '[{"')):
+        raise Refused(where, "this looks like JSON, not CSV", "use data=jsonl")
+    if layout.delimiter not in header:
+        name, other = max(_DELIMITERS.items(), key=lambda item: header.count(item[1]))
+        if other in header:
+            raise Refused(where, f"looks separated by {other!r}", f"set data.delimiter={name}")
 
 
 def _parsed(layout: Layout, body: int, names: list[str], columns: Columns) -> pa.Table:
     wanted = list(dict.fromkeys(columns.named.values()))
-    quoted = layout.text.data.find(b'"', body, layout.end) >= 0
+    quoted = layout.text.data.find(b'"', body, layout.text.end) >= 0
     try:
         return arrow_csv.read_csv(
-            pa.BufferReader(pa.py_buffer(layout.text.data).slice(body, layout.end - body)),
+            pa.BufferReader(pa.py_buffer(layout.text.data).slice(body, layout.text.end - body)),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES),
             # Blank lines count as rows, so that row numbers stay those of the file.
             parse_options=arrow_csv.ParseOptions(delimiter=layout.delimiter, newlines_in_values=quoted, ignore_empty_lines=False),
@@ -108,9 +116,7 @@ def _parsed(layout: Layout, body: int, names: list[str], columns: Columns) -> pa
         )
     except pa.ArrowInvalid as error:
         layout.check_records(body, len(names))
-        raise Refused(
-            str(layout.text.path), f"Arrow cannot parse it: {str(error).splitlines()[0]}", "write it again as plain CSV"
-        ) from error
+        raise Refused(str(layout.text.path), f"Arrow cannot parse it: {said(error)}", "write it again as plain CSV") from error
 
 
 def _refuse_blank_lines(layout: Layout, body: int, names: list[str], texts: pa.ChunkedArray, labels: pa.ChunkedArray) -> None:

@@ -6,41 +6,35 @@ Arrow reads the rows; this reads the header, and walks the file only to find the
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
 from prepsweep.sources.files import MAX_CELL_BYTES, MAX_COLUMNS, TextFile
 
 _QUOTE, _LF, _CR = b'"'[0], b"\n"[0], b"\r"[0]
 _QUOTES = re.compile(rb'"+')
-_LINE_END = re.compile(rb"[\r\n]")
+_LINE_END = re.compile(rb"\r\n?|\n")
 _BLOCK_BYTES = 1 << 24
 _CLOSE = 'close the quote; inside a quoted cell a quote is written twice ("")'
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A CSV file and its delimiter; empty lines at the end of the file belong to no record."""
+    """A CSV file and its delimiter."""
 
     text: TextFile
     delimiter: str
-    end: int
-
-    @classmethod
-    def of(cls, text: TextFile, delimiter: str) -> Layout:
-        end = len(text.data)
-        while end > text.start and text.data[end - 1] in (_LF, _CR):
-            end -= 1
-        return cls(text, delimiter, end)
 
     def first_line(self) -> str:
         """The file up to its first line end."""
         found = _LINE_END.search(self.text.data, self.text.start)
-        return self.text.data[self.text.start : found.start() if found else self.end].decode()
+        return self.text.data[self.text.start : found.start() if found else self.text.end].decode()
 
     def header(self) -> tuple[list[str], int]:
         """Column names and the offset of the first row; refused where a name is blank or there twice."""
@@ -61,25 +55,23 @@ class Layout:
 
         Quotes in a cell that does not begin with one ('5" disk') are characters like others.
         """
-        if self.text.data.find(b'"', body, self.end) < 0 or self._quotes_are_regular(body):
+        quotes = self._quotes(body)
+        if self._are_regular(quotes):
             return
-        offset = body
-        while (quote := self.text.data.find(b'"', offset, self.end)) >= 0:
-            opens = quote == body or self.text.data[quote - 1] in self._between
-            offset = self._closing_quote(quote) + 1 if opens else quote + 1
+        before = np.frombuffer(self.text.data, dtype=np.uint8)[quotes - 1]
+        opening = quotes[np.isin(before, list(self._between))].tolist()
+        place = 0
+        while place < len(opening):
+            place = bisect_right(opening, self._closing_quote(opening[place]))
 
     def check_records(self, body: int, n_columns: int) -> None:
         """Refuse the first record that is blank, too short or too long, or has a cell over the limit."""
-        for offset, spans in self.records(body):
-            if len(spans) == 1 and spans[0][0] == spans[0][1]:
+        for offset, n_cells in self.records(body):
+            if not n_cells:
                 raise self._refused(offset, "a blank line between the rows", "take it out")
-            if len(spans) != n_columns:
-                what = f"{len(spans)} value{'' if len(spans) == 1 else 's'}, the header names {n_columns} columns"
+            if n_cells != n_columns:
+                what = f"{n_cells} value{'' if n_cells == 1 else 's'}, the header names {n_columns} columns"
                 raise self._refused(offset, what, f"put a cell that holds {self.delimiter!r} or a line end in quotes")
-            for begin, end in spans:
-                if end - begin > MAX_CELL_BYTES:
-                    what = f"a cell of {end - begin:,} bytes, over {MAX_CELL_BYTES:,}"
-                    raise self._refused(begin, what, "cut it, or look for a quote that is not closed")
 
     def line_of_row(self, body: int, row: int) -> int:
         """Line on which a row begins; rows count from 0."""
@@ -88,11 +80,19 @@ class Layout:
                 return self.text.line(offset)
         raise IndexError(row)
 
-    def records(self, offset: int) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        """Every record from `offset` on: where it begins, and the bounds of its cells."""
-        while offset < self.end:
-            spans, after = self.record(offset)
-            yield offset, spans
+    def records(self, offset: int) -> Iterator[tuple[int, int]]:
+        """Every record from `offset` on: where it begins, and how many cells it has; none on a blank line."""
+        data, end, delimiter = self.text.data, self.text.end, self.delimiter.encode()
+        while offset < end:
+            stop = _LINE_END.search(data, offset, end)
+            line_end, after = stop.span() if stop else (end, end)
+            # Most lines have no quote: such a line is a record, and need not be walked cell by cell.
+            if line_end - offset <= MAX_CELL_BYTES and data.find(b'"', offset, line_end) < 0:
+                n_cells = data.count(delimiter, offset, line_end) + 1 if line_end > offset else 0
+            else:
+                spans, after = self.record(offset)
+                n_cells = len(spans)
+            yield offset, n_cells
             offset = after
 
     def record(self, offset: int) -> tuple[list[tuple[int, int]], int]:
@@ -103,13 +103,16 @@ class Layout:
             if data[offset : offset + 1] == b'"':
                 end = self._closing_quote(offset) + 1
             else:
-                stop = self._stop.search(data, offset, self.end)
-                end = stop.start() if stop else self.end
+                stop = self._stop.search(data, offset, self.text.end)
+                end = stop.start() if stop else self.text.end
             spans.append((offset, end))
+            if end - offset > MAX_CELL_BYTES:
+                what = f"a cell of {end - offset:,} bytes, over {MAX_CELL_BYTES:,}"
+                raise self._refused(offset, what, "cut it, or look for a quote that is not closed")
             if len(spans) > MAX_COLUMNS:
                 raise self._refused(offset, f"more than {MAX_COLUMNS:,} columns", "keep the columns that are needed")
-            if end >= self.end:
-                return spans, self.end
+            if end >= self.text.end:
+                return spans, self.text.end
             if data[end] in (_LF, _CR):
                 return spans, end + (2 if data[end : end + 2] == b"\r\n" else 1)
             offset = end + 1
@@ -125,10 +128,10 @@ class Layout:
     def _closing_quote(self, opening: int) -> int:
         """Offset of the quote that closes the cell: the last of the first odd run of quotes."""
         offset = opening + 1
-        while run := _QUOTES.search(self.text.data, offset, self.end):
+        while run := _QUOTES.search(self.text.data, offset, self.text.end):
             offset = run.end()
             if len(run[0]) % 2:
-                if offset < self.end and self.text.data[offset] not in self._between:
+                if offset < self.text.end and self.text.data[offset] not in self._between:
                     self._refuse_text_after(opening, offset)
                 return offset - 1
         raise self._refused(opening, "a quote that is opened here and never closed", _CLOSE)
@@ -139,22 +142,25 @@ class Layout:
             raise self._refused(offset, "text after the closing quote of a cell", _CLOSE)
         raise self._refused(opening, f"the quote opened here is closed inside another cell, in line {last}", _CLOSE)
 
-    def _quotes_are_regular(self, body: int) -> bool:
+    def _quotes(self, body: int) -> NDArray[np.intp]:
+        """Offsets of all quotes; in blocks, because a mask of the whole file would double the memory."""
+        data = np.frombuffer(self.text.data, dtype=np.uint8)[: self.text.end]
+        blocks = range(body, self.text.end, _BLOCK_BYTES)
+        return np.concatenate([np.flatnonzero(data[at : at + _BLOCK_BYTES] == _QUOTE) + at for at in blocks])
+
+    def _are_regular(self, quotes: NDArray[np.intp]) -> bool:
         """Whether every quote opens a cell, closes one or is one of a pair, by its neighbours alone.
 
         Counted from 0, an even quote must follow a delimiter, a line end or a quote, and an odd one must come before
         such a byte. Then the file is strict RFC 4180 and needs no walk.
         """
-        data = np.frombuffer(self.text.data, dtype=np.uint8)[: self.end]
-        blocks = range(body, self.end, _BLOCK_BYTES)
-        quotes = np.concatenate([np.flatnonzero(data[at : at + _BLOCK_BYTES] == _QUOTE) + at for at in blocks])
-        if len(quotes) % 2:
+        data = np.frombuffer(self.text.data, dtype=np.uint8)
+        neighbours = list(self._between + b'"')
+        # The first row has a header line before it; the last byte of the file has nothing after it.
+        opening, closing = quotes[0::2], quotes[1::2][quotes[1::2] < self.text.end - 1]
+        if len(quotes) % 2 or not np.isin(data[opening - 1], neighbours).all():
             return False
-        neighbour = np.zeros(256, dtype=bool)
-        neighbour[list(self._between + b'"')] = True
-        # The first row has a header line before it, the last byte of the file nothing after it.
-        opening, closing = quotes[0::2], quotes[1::2][quotes[1::2] < self.end - 1]
-        return bool(neighbour[data[opening - 1]].all() and neighbour[data[closing + 1]].all())
+        return bool(np.isin(data[closing + 1], neighbours).all())
 
     def _cell(self, span: tuple[int, int]) -> str:
         cell = self.text.data[span[0] : span[1]].decode()

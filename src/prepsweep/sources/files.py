@@ -18,7 +18,6 @@ MAX_CELL_BYTES = 4_000_000
 MAX_COLUMNS = 1000
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 12
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 # What is often found under another ending: first bytes, name, fix.
 _KINDS = (
     (rb"PAR1", "a Parquet file", "use data=parquet"),
@@ -51,18 +50,22 @@ class GivenFile:
     key: str
     split: str
 
-    def hint(self, name: str) -> str:
+    def other(self, file: str) -> str:
         """How to name another file."""
-        return f"set {self.key}={name}"
+        return f"name {file} in {self.key}"
 
 
 @dataclass(frozen=True)
 class TextFile:
-    """A file's bytes, known to be UTF-8 without NUL; the text begins at `start`, after a byte order mark."""
+    """A file's bytes, known to be UTF-8 without NUL.
+
+    The text lies between `start`, after a byte order mark, and `end`, before the empty lines at the end of the file.
+    """
 
     path: Path
     data: bytes
     start: int
+    end: int
 
     def line(self, offset: int) -> int:
         """Line of a byte as an editor shows it: from 1, ended by LF, CR or CRLF."""
@@ -95,17 +98,30 @@ def given_files(*, path: str, dev_path: str | None, test_path: str | None) -> li
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """`nearest`, but where nothing is close a long list is not printed."""
+    """`nearest`, but where nothing is close a list is printed only if it is short."""
     names = sorted(set(known))
-    hint = nearest(word, names) if names else ""
-    return hint if hint.startswith("did you mean") or 0 < len(names) <= 10 else f"none of the {len(names)} there is close to {word!r}"
+    hint = nearest(word[:80], names)
+    return hint if len(hint) <= 300 else f"none of the {len(names)} there is close to {short(word)}"
+
+
+def short(value: str) -> str:
+    """`value` in quotes, cut for a message of one line."""
+    return repr(value) if len(value) <= 80 else f"{value[:80]!r}…"
+
+
+def said(error: BaseException) -> str:
+    """The first line of what a library says, for a message of one line."""
+    return next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
 
 
 def open_text(file: GivenFile) -> TextFile:
     """The file in memory, checked to be UTF-8 text; another format is refused by its first bytes."""
     data = read_bytes(file)
     refuse_other_kind(file, data[:_HEAD_BYTES])
-    text = TextFile(file.path, data, start=3 if data.startswith(b"\xef\xbb\xbf") else 0)
+    start, end = 3 if data.startswith(b"\xef\xbb\xbf") else 0, len(data)
+    while end > start and data[end - 1] in b"\r\n":
+        end -= 1
+    text = TextFile(file.path, data, start, end)
     if error := _utf8_error(data):
         if error.reason == "unexpected end of data":
             raise Refused(text.place(error.start), "the file ends in the middle of a character", "it is cut off: fetch it again")
@@ -125,7 +141,7 @@ def read_bytes(file: GivenFile) -> bytes:
     except OSError as error:
         raise Refused(file.key, f"cannot read {file.path}: {error.strerror}", "check its permissions") from error
     if not data:
-        raise Refused(f"{file.path}:1", "the file is empty (0 bytes)", file.hint("another file"))
+        raise Refused(f"{file.path}:1", "the file is empty (0 bytes)", file.other("another file"))
     return data
 
 
@@ -143,11 +159,11 @@ def _check_is_there(file: GivenFile) -> None:
     if path.is_dir():
         inside = sorted(found.name for found in path.iterdir() if found.is_file())
         name = inside[0] if inside else "…"
-        raise Refused(file.key, f"{path} is a folder", f"name one file in it, as {file.hint(str(path / name))}")
+        raise Refused(file.key, f"{path} is a folder", f"name one file in it, such as {file.key}={path / name}")
     if path.exists():
-        raise Refused(file.key, f"{path} is not a regular file", file.hint("a file that lies on a disk"))
+        raise Refused(file.key, f"{path} is not a regular file", file.other("a file on a disk"))
     if str(path).startswith("~"):
-        raise Refused(file.key, f"no such file: {path}", file.hint(str(path.expanduser())))
+        raise Refused(file.key, f"no such file: {path}", f"~ is not expanded here: {file.key}={path.expanduser()}")
     if not path.parent.is_dir():
         raise Refused(file.key, f"no such file: {path}", f"there is no folder {path.parent}; the path is looked up from {Path.cwd()}")
     there = [found.name for found in path.parent.iterdir() if found.is_file()]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +12,13 @@ import pyarrow as pa
 
 from prepsweep.errors import Refused
 from prepsweep.sources.files import GivenFile, TextFile, given_files, open_text
-from prepsweep.sources.table import Columns, Rows, dataset_from
+from prepsweep.sources.table import Columns, Rows, checked_classes, dataset_from
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 _ROWS_PER_CHUNK = 100_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Integer(str):
@@ -27,11 +30,11 @@ class _Decimal(str):
 
 
 class _Fault(ValueError):
-    """What is wrong with a line, and how it is put right."""
+    """What is wrong with a line, from which character on, and how it is put right."""
 
-    def __init__(self, what: str, fix: str) -> None:
+    def __init__(self, what: str, fix: str, column: int | None = None) -> None:
         super().__init__(what)
-        self.what, self.fix = what, fix
+        self.what, self.fix, self.column = what, fix, column
 
 
 def jsonl(
@@ -54,6 +57,12 @@ def jsonl(
     return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
 
 
+def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, **_: object) -> None:
+    """Refuse values that no file can fit."""
+    Columns(text_column, label_column, group_column)
+    checked_classes(classes)
+
+
 def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
     """Nothing beyond the files, which the framework hashes; a missing one is refused here with a hint."""
     given_files(path=path, dev_path=dev_path, test_path=test_path)
@@ -62,91 +71,101 @@ def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: 
 
 def _read(file: GivenFile, columns: Columns) -> Rows:
     text = open_text(file)
-    chunks: dict[str, list[pa.Array]] = {argument: [] for argument in columns.named}
-    values: dict[str, list[str]] = {argument: [] for argument in columns.named}
-    kinds: dict[str, type] = {}
-    n_lines = 0
-    for n_lines, line in enumerate(_lines(text), start=1):
-        where = f"{file.path}:{n_lines}"
-        record = _parsed(line, where, text, columns)
-        for argument, name in columns.named.items():
-            values[argument].append(_value(record[name], name, argument, kinds, where))
-        if n_lines % _ROWS_PER_CHUNK == 0:
-            _flush(values, chunks, file, n_lines)
-    _flush(values, chunks, file, n_lines)
-    made = {argument: pa.chunked_array(arrays, pa.string()) for argument, arrays in chunks.items()}
-    return Rows(made["text_column"], made["label_column"], made.get("group_column"), where=lambda row: f"{file.path}:{row + 1}")
+    takers = [_Column(name, is_text=argument == "text_column") for argument, name in columns.named.items()]
+    number = 0
+    for number, (offset, line) in enumerate(_lines(text), start=1):
+        try:
+            record = _parsed(line, is_last=offset + len(line) >= text.end)
+            for taker in takers:
+                taker.add(record)
+        except KeyError:
+            fix = "add it, or take the line out" if number > 1 else None
+            columns.check(record, f"{file.path}:{number}", "the line has no key", fix=fix)
+        except _Fault as fault:
+            column = f":{fault.column}" if fault.column else ""
+            raise Refused(f"{file.path}:{number}{column}", fault.what, fault.fix) from fault
+        if number % _ROWS_PER_CHUNK == 0:
+            _flush(takers, file, number)
+    if not number:
+        raise Refused(f"{file.path}:1", "the file has no rows", file.other("a file with rows"))
+    _flush(takers, file, number)
+    made = {taker.name: pa.chunked_array(taker.chunks, pa.string()) for taker in takers}
+    groups = made[columns.group] if columns.group is not None else None
+    return Rows(made[columns.text], made[columns.label], groups, where=lambda row: f"{file.path}:{row + 1}")
 
 
-def _lines(text: TextFile) -> Iterator[bytes]:
-    """The lines without their ends: LF, CR or CRLF, never U+2028, which a text may hold; empty ones at the end are left out."""
-    lines = text.data[text.start :].splitlines()
-    while lines and not lines[-1]:
-        lines.pop()
-    return iter(lines)
+class _Column:
+    """The values of one key: a text as it is, a class or a group as its JSON token."""
+
+    def __init__(self, name: str, *, is_text: bool) -> None:
+        self.name, self.is_text = name, is_text
+        self.kind: type = str
+        self.values: list[str] = []
+        self.chunks: list[pa.Array] = []
+
+    def add(self, record: dict[str, Any]) -> None:
+        value = record[self.name]
+        kind = type(value)
+        if kind is not str:
+            if self.is_text:
+                raise _Fault(f"{self.name!r} is {_NAMES[kind]}, not a string", "write the text in quotes")
+            if kind is _Decimal:
+                what = f"{self.name!r} is {value[:20]}, {_NAMES[kind]}: it looks continuous"
+                raise _Fault(what, "write the classes as strings or integers")
+            if kind not in (_Integer, bool):
+                raise _Fault(f"{self.name!r} is {_NAMES[kind]}", "write a string, an integer or a boolean")
+        if kind is not self.kind:
+            if self.values or self.chunks:
+                what = f"{self.name!r} is {_NAMES[kind]} here and {_NAMES[self.kind]} in the lines before"
+                raise _Fault(what, "write all of them the same way")
+            self.kind = kind
+        self.values.append(str(value).lower() if kind is bool else value)
 
 
-def _parsed(line: bytes, where: str, text: TextFile, columns: Columns) -> dict[str, Any]:
+def _lines(text: TextFile) -> Iterator[tuple[int, bytes]]:
+    """Every line with its offset and without its end, which is LF, CR or CRLF and never U+2028: a text may hold that."""
+    stream = io.BytesIO(text.data)
+    offset = stream.seek(text.start)
+    while offset < text.end:
+        for line in stream.readline().splitlines(keepends=True):
+            if offset < text.end:
+                yield offset, line.rstrip(b"\r\n")
+            offset += len(line)
+
+
+def _parsed(line: bytes, *, is_last: bool) -> dict[str, Any]:
     try:
         record = _DECODER.decode(line.decode())
     except json.JSONDecodeError as error:
-        raise _broken(line, error, where, text) from error
+        raise _broken(line, error, is_last=is_last) from error
     except RecursionError as error:
-        raise Refused(where, "objects or lists nested too deep", "keep the text and the label only") from error
-    except _Fault as fault:
-        raise Refused(where, fault.what, fault.fix) from fault
-    if not isinstance(record, dict):
+        raise _Fault("objects or lists nested too deep", "keep the text and the label only") from error
+    if type(record) is not dict:
         fix = "write one object a line" if isinstance(record, list) else "write it as {…}, or use data=csv"
-        raise Refused(where, f"the line holds {_kind(record)}, not an object", fix)
-    columns.check(record, where, what="key")
+        raise _Fault(f"the line holds {_NAMES[type(record)]}, not an object", fix)
     return record
 
 
-def _value(value: Any, name: str, argument: str, kinds: dict[str, type], where: str) -> str:
-    """A text as it is, a class or group as its JSON token."""
-    kind = type(value)
-    if argument == "text_column":
-        if kind is not str:
-            raise Refused(where, f"{name!r} is {_kind(value)}, not a string", "write the text in quotes")
-        text: str = value
-        return text
-    if kind is _Decimal:
-        raise Refused(where, f"{name!r} is {value}, a number with a fraction: it looks continuous", "write classes as strings or integers")
-    if kind not in (str, _Integer, bool):
-        raise Refused(where, f"{name!r} is {_kind(value)}", "write a string, an integer or a boolean")
-    if kinds.setdefault(argument, kind) is not kind:
-        what = f"{name!r} is {_kind(value)} here and {_NAMES[kinds[argument]]} in the lines before"
-        raise Refused(where, what, "write all of them the same way")
-    if kind is bool:
-        return "true" if value else "false"
-    token: str = value
-    return token
-
-
-def _flush(values: dict[str, list[str]], chunks: dict[str, list[pa.Array]], file: GivenFile, n_lines: int) -> None:
-    for argument, column in values.items():
-        try:
-            chunks[argument].append(pa.array(column, pa.string()))
-        except UnicodeEncodeError as error:
-            row = next(row for row, value in enumerate(column) if any("\ud800" <= c <= "\udfff" for c in value))
-            where = f"{file.path}:{n_lines - len(column) + row + 1}"
-            raise Refused(where, "half of a surrogate pair (\\ud8xx or \\udcxx alone), which is no character", "take it out") from error
-        column.clear()
-
-
-def _broken(line: bytes, error: json.JSONDecodeError, where: str, text: TextFile) -> Refused:
+def _broken(line: bytes, error: json.JSONDecodeError, *, is_last: bool) -> _Fault:
     if not line.strip():
-        return Refused(where, "a blank line between the rows", "take it out")
-    if text.data.rstrip(b"\r\n").endswith(line) and error.pos >= len(error.doc.rstrip()) or "Unterminated string" in error.msg:
-        is_last = text.data.endswith(line)
-        if is_last:
-            return Refused(f"{where}:{error.colno}", "the file ends in the middle of a row", "it is cut off: fetch or write it again")
-    fix = "write one object a line, without line breaks in it" if line.lstrip()[:1] in (b"{", b"[") else "use data=csv for a CSV file"
-    return Refused(f"{where}:{error.colno}", f"not JSON: {error.msg}", fix)
+        return _Fault("a blank line between the rows", "take it out")
+    is_json = line.lstrip().startswith((b"{", b"["))
+    if is_json and is_last and (error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")):
+        return _Fault("the file ends in the middle of a row", "it is cut off: fetch or write it again", error.colno)
+    fix = "write one object a line, without line breaks in it" if is_json else "use data=csv for a CSV file"
+    return _Fault(f"not JSON: {error.msg}", fix, error.colno)
 
 
-def _kind(value: Any) -> str:
-    return _NAMES[type(value)]
+def _flush(takers: list[_Column], file: GivenFile, number: int) -> None:
+    """Move the values of the lines up to `number` into Arrow; refused where one is no Unicode text."""
+    for taker in takers:
+        try:
+            taker.chunks.append(pa.array(taker.values, pa.string()))
+        except UnicodeEncodeError as error:
+            row = next(row for row, value in enumerate(taker.values) if not value.isascii() and _SURROGATE.search(value))
+            where = f"{file.path}:{number - len(taker.values) + row + 1}"
+            raise Refused(where, f"{taker.name!r} holds half of a surrogate pair, which is no character", "take it out") from error
+        taker.values.clear()
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from prepsweep.errors import Refused
-from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind
-from prepsweep.sources.table import Columns, Rows, as_label, as_text, dataset_from
+from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind, said
+from prepsweep.sources.table import Columns, Rows, as_names, as_text, checked_classes, dataset_from
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,6 +36,12 @@ def parquet(
     return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
 
 
+def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, **_: object) -> None:
+    """Refuse values that no file can fit."""
+    Columns(text_column, label_column, group_column)
+    checked_classes(classes)
+
+
 def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
     """Nothing beyond the files, which the framework hashes; a missing one is refused here with a hint."""
     given_files(path=path, dev_path=dev_path, test_path=test_path)
@@ -51,14 +56,14 @@ def _read(file: GivenFile, columns: Columns) -> Rows:
             _check_layout(opened, columns, where)
             table = opened.read(columns=list(dict.fromkeys(columns.named.values())))
     except (pa.ArrowException, OSError) as error:
-        raise Refused(where, f"damaged Parquet: {str(error).splitlines()[0]}", "fetch or write it again") from error
+        raise Refused(where, f"damaged Parquet: {said(error)}", "fetch or write it again") from error
     if not len(table):
-        raise Refused(where, "the file has no rows", file.hint("a file with rows"))
+        raise Refused(where, "the file has no rows", file.other("a file with rows"))
     _check_utf8(table, where)
     return Rows(
         as_text(table.column(columns.text), columns.text, where),
-        as_label(table.column(columns.label), columns.label, where),
-        as_label(table.column(columns.group), columns.group, where) if columns.group is not None else None,
+        as_names(table.column(columns.label), columns.label, where, role="label"),
+        as_names(table.column(columns.group), columns.group, where, role="group") if columns.group is not None else None,
         where=lambda row: f"{where}:{row + 1}",
     )
 
@@ -69,7 +74,7 @@ def _check_ends(file: GivenFile) -> None:
         opened.seek(max(0, file.path.stat().st_size - len(_MAGIC)))
         tail = opened.read()
     if not head:
-        raise Refused(str(file.path), "the file is empty (0 bytes)", file.hint("another file"))
+        raise Refused(str(file.path), "the file is empty (0 bytes)", file.other("another file"))
     refuse_other_kind(file, head, but="a Parquet file")
     if not head.startswith(_MAGIC):
         raise Refused(str(file.path), "this is not Parquet", "use data=csv or data=jsonl for a text file")
@@ -80,13 +85,13 @@ def _check_ends(file: GivenFile) -> None:
 def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: str) -> None:
     """Refuse what need not be read to be refused: names, types, and pages that unpack to far more than texts hold."""
     schema = opened.schema_arrow
-    columns.check(schema.names, where)
+    columns.check(schema.names, where, "there is no column")
     for name in columns.named.values():
         if schema.names.count(name) > 1:
             raise Refused(where, f"two columns are named {name!r}", "rename one")
     nothing = schema.empty_table()
     as_text(nothing.column(columns.text), columns.text, where)
-    as_label(nothing.column(columns.label), columns.label, where)
+    as_names(nothing.column(columns.label), columns.label, where, role="label")
     metadata = opened.metadata
     for group in (metadata.row_group(place) for place in range(metadata.num_row_groups)):
         for chunk in (group.column(place) for place in range(group.num_columns)):
@@ -104,17 +109,14 @@ def _check_utf8(table: pa.Table, where: str) -> None:
         for name in table.column_names:
             column = table.column(name)
             if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-                for row, value in enumerate(column.cast(pa.large_binary()).to_pylist()):
-                    if value is not None and not _is_utf8(value):
-                        raise Refused(f"{where}:{row + 1}", f"{name!r} is not UTF-8", "write the file again from text") from error
-        raise Refused(where, f"damaged Parquet: {str(error).splitlines()[0]}", "fetch or write it again") from error
+                values = column.cast(pa.large_binary()).to_pylist()
+                row = next((row for row, value in enumerate(values) if value is not None and not _is_utf8(value)), None)
+                if row is not None:
+                    raise Refused(f"{where}:{row + 1}", f"{name!r} is not UTF-8", "write the file again from text") from error
+        raise Refused(where, f"damaged Parquet: {said(error)}", "fetch or write it again") from error
 
 
 def _is_utf8(value: bytes) -> bool:
-    return bool(pc.is_valid(pa.scalar(value)).as_py()) and _decodes(value)
-
-
-def _decodes(value: bytes) -> bool:
     try:
         value.decode()
     except UnicodeDecodeError:

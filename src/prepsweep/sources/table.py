@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from prepsweep.errors import Refused
 from prepsweep.lineage import dataset_of
 from prepsweep.schema import source_table
-from prepsweep.sources.files import MAX_CELL_BYTES, near
+from prepsweep.sources.files import MAX_CELL_BYTES, near, short
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -42,12 +42,12 @@ class Columns:
         columns = {"text_column": self.text, "label_column": self.label, "group_column": self.group}
         return {argument: name for argument, name in columns.items() if name is not None}
 
-    def check(self, there: Iterable[str], where: str, *, what: str = "column") -> None:
+    def check(self, there: Iterable[str], where: str, what: str, *, fix: str | None = None) -> None:
         """Refuse a column that is not there, naming the one that was probably meant."""
         known = list(there)
         for argument, name in self.named.items():
             if name not in known:
-                raise Refused(where, f"no {what} {name!r}", f"set data.{argument}: {near(str(name), known)}")
+                raise Refused(where, f"{what} {name!r}", fix or f"set data.{argument}: {near(str(name), known)}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Rows:
     where: Callable[[int], str]
 
     def refused(self, row: int, what: str, fix: str) -> Refused:
-        """The exception for a fault of one row."""
+        """The exception for a fault of one row, which counts from 0."""
         return Refused(self.where(row), what, fix)
 
 
@@ -71,7 +71,7 @@ def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None) ->
     missing texts, blank labels, and labels that are probably one class in two spellings, unless `classes` lists both.
     """
     ordered = {split: parts[split] for split in _SPLIT_ORDER if split in parts}
-    known = _checked_classes(classes)
+    known = checked_classes(classes)
     for rows in ordered.values():
         _check_cells(rows)
         _check_labels(rows, known)
@@ -84,6 +84,20 @@ def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None) ->
     return dataset_of(source_table(texts, labels, splits, {"group": _joined(groups)} if groups else {}))
 
 
+def checked_classes(classes: Sequence[str] | None) -> list[str] | None:
+    """`data.classes` as given, None for whatever the rows hold; refused where it is not a list of distinct names."""
+    if classes is None:
+        return None
+    if isinstance(classes, str) or not classes:
+        raise Refused("data.classes", f"must be a list of class names, got {classes!r}", "write it as data.classes=[negative,positive]")
+    for place, name in enumerate(classes):
+        if not isinstance(name, str):
+            raise Refused("data.classes", f"{name!r} is not text", f"quote it: data.classes=['{name}',…]")
+        if not name.strip() or name in classes[:place]:
+            raise Refused("data.classes", f"{name!r} is {'there twice' if name.strip() else 'blank'}", "list each class once")
+    return list(classes)
+
+
 def as_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     """A typed column (Parquet, hub) as strings; refused where it holds anything but text."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
@@ -92,16 +106,17 @@ def as_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     return column.cast(kind).cast(pa.string())
 
 
-def as_label(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """A typed column as class names: strings as they are, integers in decimal, booleans as `true` and `false`."""
+def as_names(column: pa.ChunkedArray, name: str, where: str, *, role: str) -> pa.ChunkedArray:
+    """A typed column as names of classes or groups: strings as they are, integers in decimal, `true` and `false`."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        fix = "write the classes as strings or integers (pandas makes integers with gaps to floats)"
-        raise Refused(where, f"label column looks continuous: {name!r} holds {kind}", fix)
+        fix = "write strings or integers (pandas makes integers with gaps to floats)"
+        raise Refused(where, f"{role} column looks continuous: {name!r} holds {kind}", fix)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return column.cast(kind).cast(pa.string())
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-        raise Refused(where, f"column {name!r} holds {kind}, not class names", "name a column of strings, integers or booleans")
+        fix = f"set data.{role}_column to a column of strings, integers or booleans"
+        raise Refused(where, f"column {name!r} holds {kind}, not names of {role}s", fix)
     return column.cast(kind).cast(pa.string())
 
 
@@ -123,24 +138,10 @@ def _check_cells(rows: Rows) -> None:
         if (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CELL_BYTES:
             row = first(pc.greater(pc.binary_length(column), MAX_CELL_BYTES)) or 0
             size = len(column[row].as_py().encode())
-            raise rows.refused(
-                row, f"a {name} of {size:,} bytes, over {MAX_CELL_BYTES:,}", "cut it, or look for a quote that is not closed"
-            )
+            what = f"a {name} of {size:,} bytes, over {MAX_CELL_BYTES:,}"
+            raise rows.refused(row, what, "cut it, or look for a quote that is not closed")
     if rows.groups is not None and (row := first(pc.equal(pc.utf8_trim_whitespace(rows.groups), ""))) is not None:
         raise rows.refused(row, "the group is blank", "fill it in: rows of one group stay in one split")
-
-
-def _checked_classes(classes: Sequence[str] | None) -> list[str] | None:
-    if classes is None:
-        return None
-    if isinstance(classes, str) or not classes:
-        raise Refused("data.classes", f"must be a list of class names, got {classes!r}", "write it as data.classes=[negative,positive]")
-    for place, name in enumerate(classes):
-        if not isinstance(name, str):
-            raise Refused("data.classes", f"{name!r} is not text", f"quote it: data.classes=['{name}',…]")
-        if not name.strip() or name in classes[:place]:
-            raise Refused("data.classes", f"{name!r} is {'there twice' if name.strip() else 'blank'}", "list each class once")
-    return list(classes)
 
 
 def _check_labels(rows: Rows, classes: list[str] | None) -> None:
@@ -149,7 +150,7 @@ def _check_labels(rows: Rows, classes: list[str] | None) -> None:
             invisible = " (it holds invisible characters only)" if label.strip() else ""
             raise rows.refused(_row_of(rows, label), f"the label is blank{invisible}", "fill it in, or take the row out")
         if classes is not None and label not in classes:
-            raise rows.refused(_row_of(rows, label), f"label {label!r} is not one of data.classes", near(label, classes))
+            raise rows.refused(_row_of(rows, label), f"label {short(label)} is not one of data.classes", near(label, classes))
 
 
 def _refuse_look_alikes(parts: list[Rows]) -> None:
@@ -161,7 +162,7 @@ def _refuse_look_alikes(parts: list[Rows]) -> None:
             if known != label:
                 difference = _difference(known, label)
                 # Where they look alike, only the code points tell them apart.
-                shown, other = (repr(label), repr(known)) if difference == "case" else (ascii(label), ascii(known))
+                shown, other = (short(label), short(known)) if difference == "case" else (ascii(label[:80]), ascii(known[:80]))
                 what = f"label {shown} differs from {other} ({there.where(_row_of(there, known))}) only in {difference}"
                 raise rows.refused(_row_of(rows, label), what, "make them one, or list both in data.classes")
 

@@ -1,0 +1,81 @@
+"""Training on several devices: one fresh process each, started from the frozen configuration of the run.
+
+Lightning's own starter runs the user's command line again, which fails under Hydra's `-m` (Lightning #11300). Here a
+rank is told its number by the environment variables that Lightning reads, and its configuration by a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from prepsweep.cache import Cache
+from prepsweep.pipeline import prepare
+from prepsweep.record import RECORD_FILE, plain_config
+
+_FROZEN = "ranks.json"
+
+
+def n_ranks(cfg: DictConfig) -> int:
+    """Processes that `cfg.trainer` asks for: 1 unless its strategy is ddp and there is more than one device."""
+    if cfg.trainer.strategy != "ddp":
+        return 1
+    if cfg.trainer.devices != "auto":
+        return int(cfg.trainer.devices)
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def rank() -> int:
+    """Number of this process among those of its run; 0 for a run in one process."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any], overrides: Sequence[str], n: int) -> float:
+    """Prepare once, train in `n` processes, and return the best validation score; the first that fails ends the others."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    prepare(cfg, Cache(Path(cfg.paths.cache_dir)))
+    config = plain_config(cfg)
+    config["trainer"]["devices"] = n
+    frozen = run_dir / _FROZEN
+    frozen.write_text(json.dumps({"config": config, "choices": dict(choices), "overrides": list(overrides)}), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(n), "NODE_RANK": "0"}
+    command = [sys.executable, "-m", "prepsweep.ranks", str(run_dir)]
+    children = [subprocess.Popen(command, env=shared | {"LOCAL_RANK": str(i)}) for i in range(n)]  # noqa: S603
+    try:
+        codes = [child.wait() for child in children]
+    finally:
+        for child in children:
+            if child.poll() is None:
+                child.terminate()
+        frozen.unlink(missing_ok=True)
+    record = json.loads((run_dir / RECORD_FILE).read_bytes())
+    if any(codes):
+        raise RuntimeError(
+            f"a process of {n} ended with exit code {next(filter(None, codes))} ({record['error'] or 'see its message above'})"
+        )
+    return float(record["metrics"]["val"]["macro_f1"])
+
+
+def _run_rank(run_dir: Path) -> None:
+    from prepsweep.training import train
+
+    frozen = json.loads((run_dir / _FROZEN).read_bytes())
+    cfg = OmegaConf.create(frozen["config"])
+    train(cfg, run_dir=run_dir, choices=frozen["choices"], overrides=frozen["overrides"])
+
+
+if __name__ == "__main__":
+    _run_rank(Path(sys.argv[1]))
