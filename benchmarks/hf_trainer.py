@@ -28,7 +28,14 @@ def main() -> None:
     import numpy as np
     from datasets import ClassLabel, load_dataset
     from sklearn.metrics import classification_report, f1_score
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments, set_seed
+    from transformers import (
+        AutoModelForSequenceClassification,
+        AutoTokenizer,
+        DataCollatorWithPadding,
+        Trainer,
+        TrainingArguments,
+        set_seed,
+    )
 
     from prepsweep.checkpoints import TOKENIZER_FILES, checkpoint_folder
     from prepsweep.precision import resolve_precision

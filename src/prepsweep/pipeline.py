@@ -29,11 +29,12 @@ class Rows:
     key: str
     entry: Entry
     split: str | None = None
+    holds_all_splits: bool = True
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The rows, or those of `split`."""
-        if self.split is None:
+        """The rows, or those of `split` where the entry holds the others too."""
+        if self.split is None or not self.holds_all_splits:
             return self.entry.rows
         table = table_of(self.entry.rows)
         return dataset_of(table.filter(pc.equal(table.column("split"), self.split)).combine_chunks())
@@ -126,7 +127,7 @@ def run(stage: Stage, before: Rows | None, cache: Cache, stages: list[dict[str, 
     entry = cache.find(key) or _compute(stage, before, cache, key, list(given_splits))
     split = before.split if before else None
     stages.append({**entry.stage, "split": split, "key": key, "cached": cache.was_there(key)})
-    return Rows(key, entry)
+    return Rows(key, entry, split, holds_all_splits=split is None)
 
 
 def _compute(stage: Stage, before: Rows | None, cache: Cache, key: str, given_splits: list[str]) -> Entry:
