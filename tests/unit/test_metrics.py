@@ -36,7 +36,7 @@ def test_task_loss_scores_and_report() -> None:
     found = task.scores(logits, labels)
     assert found["loss"] == pytest.approx(log_loss(labels, p, labels=[0, 1, 2]), rel=1e-5)
     columns = task.predictions(logits)
-    assert np.array([columns[f"p_{name}"] for name in CLASSES]).T == pytest.approx(p, abs=1e-6)
+    assert pytest.approx(p, abs=1e-6) == np.array([columns[f"p_{name}"] for name in CLASSES]).T
     assert columns["prediction"] == [CLASSES[i] for i in logits.argmax(axis=1)]
     expected = classification_report(labels, logits.argmax(axis=1), target_names=CLASSES, digits=3)
     assert task.report(found) == expected.rstrip()
