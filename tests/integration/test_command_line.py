@@ -25,7 +25,7 @@ REFUSED = {
     "no such group": (["augmentt=none"], "error: augmentt: unknown option. fix: did you mean 'augment'?"),
     "no such key": (["model.learnin_rate=1"], "error: model.learnin_rate: unknown option. fix: did you mean 'learning_rate'?"),
     "an added key": (["+model.lr=1"], "error: model.lr: unknown option."),
-    "an added stage key": (["augment=duplicate", "+augment.duplicate.n=1"], "error: augment.duplicate.n: unknown option. fix: did you mean 'n_copies'?"),
+    "an added stage key": (["augment=duplicate", "+augment.duplicate.n=1"], "augment.duplicate.n: unknown option. fix: did you"),
     "null": (["augment=null"], "error: augment: null is not an option. fix: use augment=none"),
     "several values": (["augment=none,eda"], "error: augment: has several values. fix: add -m to run a sweep"),
     "grammar": (["augment=[eda"], "error: command line: "),
@@ -34,7 +34,7 @@ REFUSED = {
     "a bad budget": (["budget.epochs=0"], "error: budget.epochs: must be a whole number of at least 1, got 0"),
     "a bad precision": (["trainer.precision=bf16"], "error: trainer.precision: unknown precision 'bf16'. fix: did you mean 'bf16-mixed'?"),
     "fractions": (["split.stratified.test_fraction=0.95"], "error: split.stratified: dev_fraction + test_fraction is 1.05"),
-    "a foreign target": (["augment=duplicate", "augment.duplicate._target_=os.system"], "error: augment.duplicate: _target_ 'os.system' is not in a trusted"),
+    "a foreign target": (["augment=duplicate", "augment.duplicate._target_=os.system"], "_target_ 'os.system' is not in a trusted"),
     "a missing file": (["data.path=reviws.csv"], "no such file"),
     "an empty file": (["data.path=empty.csv"], "error: empty.csv:1: "),
     "a wrong column": (["data.text_column=txt"], "did you mean 'text'?"),
@@ -43,7 +43,7 @@ REFUSED = {
     "cleaned away": (["clean=drop_short", "clean.drop_short.min_words=50"], "error: "),
     "no model": (["model.name=./nowhere"], "error: model.name: no model in nowhere"),
     "not set": (["data=jsonl", "~data.path"], "error: "),
-    "a wrong strategy": (["balance=oversample", "balance.oversample.sampling_strategy=most"], "error: balance.oversample.sampling_strategy: "),
+    "a wrong strategy": (["balance=oversample", "balance.oversample.sampling_strategy=most"], "unknown strategy 'most'"),
     "no WordNet": (["augment=synonym", "augment.synonym.wordnet_dir=none"], "apt-get install wordnet-base"),
 }  # fmt: skip
 

@@ -34,7 +34,7 @@ def test_key_moves_with_what_changes_the_result(change: dict[str, object]) -> No
     assert stage_key(**(BASE | change)) != stage_key(**BASE)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", sorted(RUNTIME_ONLY) + ["path", "word_file", "wordnet_dir", "dev_path"])
+@pytest.mark.parametrize("name", [*sorted(RUNTIME_ONLY), "path", "word_file", "wordnet_dir", "dev_path"])
 @pytest.mark.parametrize("nested", [False, True])
 def test_key_stays_when_a_runtime_only_argument_is_flipped(name: str, nested: bool) -> None:
     def spec(value: object) -> dict[str, object]:
