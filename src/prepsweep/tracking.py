@@ -7,7 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
@@ -53,10 +52,6 @@ class Trackers:
     def lightning_loggers(self) -> list[Logger]:
         """What Lightning sends the training curves to."""
         return self.loggers
-
-    def callbacks(self) -> list[pl.Callback]:
-        """Callbacks that the sinks need."""
-        return []
 
     def finish(self, record: Values, prepared: Prepared) -> None:
         """Send the final scores, the ledger and the examples."""

@@ -90,9 +90,7 @@ def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers:
     sizes = {name: cfg.model[name] for name in ("batch_size", "eval_batch_size")}
     data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
     best = BestModel(record.run_dir / "model", task.monitor)
-    trainer = _trainer(
-        cfg, steps, len(prepared.tokens["train"]) // (cfg.model.batch_size * n_ranks(cfg)), [best, *trackers.callbacks()], trackers
-    )
+    trainer = _trainer(cfg, steps, len(prepared.tokens["train"]) // (cfg.model.batch_size * n_ranks(cfg)), best, trackers)
 
     started = time.perf_counter()
     trainer.fit(module, datamodule=data)
@@ -115,7 +113,7 @@ def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers:
     return Outcome(task.predictions(module.test_logits), task.report(module.scores), task.monitor)
 
 
-def _trainer(cfg: DictConfig, steps: int, n_batches: int, callbacks: list[pl.Callback], trackers: Trackers) -> pl.Trainer:
+def _trainer(cfg: DictConfig, steps: int, n_batches: int, best: BestModel, trackers: Trackers) -> pl.Trainer:
     return pl.Trainer(
         accelerator=cfg.trainer.accelerator,
         devices=cfg.trainer.devices,
@@ -131,7 +129,7 @@ def _trainer(cfg: DictConfig, steps: int, n_batches: int, callbacks: list[pl.Cal
         logger=trackers.lightning_loggers() or False,
         # Once an epoch at the least: a small data set is fewer batches than ten.
         log_every_n_steps=max(1, min(10, steps // 20, n_batches)),
-        callbacks=callbacks,
+        callbacks=[best],
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
