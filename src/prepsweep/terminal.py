@@ -74,13 +74,15 @@ def _classes(data: Values) -> Table:
 def _cost(record: Values) -> Table:
     cost, budget = record["cost"], record["budget"]
     table = Table(title="\nTime and cost", title_justify="left", title_style="bold", box=None, pad_edge=False, show_header=False)
-    rate = budget["examples_seen"] / max(cost["train_seconds"], 1e-9)
+    training = cost["train_seconds"] - cost["validate_seconds"]
+    rate = budget["examples_seen"] / max(training, 1e-9)
     table.add_row("prepare", f"{cost['prepare_seconds']:.1f} s")
     table.add_row(
         "train",
-        f"{cost['train_seconds']:.1f} s with validation, {budget['steps']} steps, {budget['examples_seen']:,} examples "
+        f"{training:.1f} s, {budget['steps']} steps, {budget['examples_seen']:,} examples "
         f"({rate:.0f}/s, {budget['real_token_fraction']:.0%} of tokens real)",
     )
+    table.add_row("validate", f"{cost['validate_seconds']:.1f} s")
     table.add_row("test", f"{cost['test_seconds']:.1f} s")
     table.add_row("device", f"{cost['n_devices']} x {cost['device']}, {cost['precision']}, peak memory {cost['peak_rss_mb']:,.0f} MB")
     return table

@@ -109,7 +109,8 @@ def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers:
 
     record.values["metrics"] = {"val": best.best | {"step": best.best_step}, "test": module.scores, "val_curve": best.curve}
     record.values["budget"] = _budget_facts(cfg, module, trainer, n_train=len(prepared.tokens["train"]))
-    record.values["cost"] |= {"train_seconds": train_seconds, "test_seconds": _since(started)} | _device_facts(trainer)
+    seconds = {"train_seconds": train_seconds, "validate_seconds": round(best.validate_seconds, 3), "test_seconds": _since(started)}
+    record.values["cost"] |= seconds | _device_facts(trainer)
     return Outcome(task.predictions(module.test_logits), task.report(module.scores), task.monitor)
 
 
