@@ -45,14 +45,14 @@ def write_rows(folder: Path, overrides: list[str]) -> None:
     """The prepared rows as `rows.parquet` for the Trainer script and as one file a split for prepsweep."""
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from hydra import compose, initialize_config_module
 
     from prepsweep.cache import Cache
     from prepsweep.lineage import table_of
     from prepsweep.pipeline import prepare
+    from prepsweep.preflight.compose import compose_runs, register_resolvers
 
-    with initialize_config_module("prepsweep.conf", version_base="1.3"):
-        cfg = compose("config", overrides=overrides)
+    register_resolvers()
+    (cfg,) = compose_runs([*overrides, "~preprocess.tokenize"], multirun=False)
     prepared = prepare(cfg, Cache(Path(cfg.paths.cache_dir)))
     tables = []
     for split, rows in prepared.tokens.items():
