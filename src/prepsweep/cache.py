@@ -1,8 +1,9 @@
 """Prepared stages on disk, each stored once under its key and verified whenever it is read.
 
 `<cache_dir>/stages/<key>/` holds `rows.arrow` (what goes on), `left.arrow` (what left, with reasons), `stage.json`
-(the ledger) and, written last, `manifest.json` with the sha256 of the others. An entry appears by one rename, so a
-process that is killed leaves nothing that could be read; two that make the same entry both succeed with equal bytes.
+(the ledger), `evidence.arrow` where the stage gave any and, written last, `manifest.json` with the sha256 of the others.
+An entry appears by one rename, so a process that is killed leaves nothing that could be read; two that make the same
+entry both succeed with equal bytes.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from prepsweep.fingerprints import hash_file
-from prepsweep.lineage import table_of
+from prepsweep.lineage import dataset_of, table_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 VERSION = 1
 FILES = ("rows.arrow", "left.arrow", "stage.json")
+EVIDENCE = "evidence.arrow"
 
 
 @dataclass
@@ -36,6 +38,7 @@ class Entry:
     folder: Path | None = None
     _rows: Dataset | None = None
     _left: Dataset | None = None
+    _evidence: pa.Table | None = None
 
     @cached_property
     def rows(self) -> Dataset:
@@ -46,6 +49,13 @@ class Entry:
     def left(self) -> Dataset:
         """Rows that left in this stage, with the reason in `dropped`."""
         return self._left if self._left is not None else self._open("left.arrow")
+
+    @cached_property
+    def evidence(self) -> pa.Table | None:
+        """What the stage found, row by row; None where it said nothing."""
+        if self._evidence is not None or self.folder is None:
+            return self._evidence
+        return table_of(self._open(EVIDENCE)) if (self.folder / EVIDENCE).exists() else None
 
     def _open(self, name: str) -> Dataset:
         from datasets import Dataset
@@ -73,7 +83,7 @@ class Cache:
         folder = self._folder(key)
         try:
             manifest = json.loads((folder / "manifest.json").read_bytes())
-            whole = manifest["key"] == key and manifest["version"] == VERSION and sorted(manifest["files"]) == sorted(FILES)
+            whole = manifest["key"] == key and manifest["version"] == VERSION and set(manifest["files"]) - {EVIDENCE} == set(FILES)
             if not whole or any(hash_file(folder / name) != digest for name, digest in manifest["files"].items()):
                 return None
             stage = json.loads((folder / "stage.json").read_bytes())
@@ -81,9 +91,9 @@ class Cache:
             return None
         return Entry(stage, folder)
 
-    def store(self, key: str, stage: dict[str, Any], rows: Dataset, left: Dataset) -> Entry:
+    def store(self, key: str, stage: dict[str, Any], rows: Dataset, left: Dataset, evidence: pa.Table | None = None) -> Entry:
         """Publish a stage under `key` and return it as it now stands."""
-        entry = Entry(stage, None, rows, left)
+        entry = Entry(stage, None, rows, left, evidence)
         self.made.add(key)
         if self.deferred:
             self.pending[key] = entry
@@ -113,8 +123,11 @@ class Cache:
         try:
             _write_rows(private / "rows.arrow", entry.rows)
             _write_rows(private / "left.arrow", entry.left)
+            if entry.evidence is not None:
+                _write_rows(private / EVIDENCE, dataset_of(entry.evidence))
             _write_bytes(private / "stage.json", json.dumps(entry.stage, indent=1).encode())
-            manifest = {"version": VERSION, "key": key, "files": {name: hash_file(private / name) for name in FILES}}
+            written = [*FILES, EVIDENCE] if entry.evidence is not None else FILES
+            manifest = {"version": VERSION, "key": key, "files": {name: hash_file(private / name) for name in written}}
             _write_bytes(private / "manifest.json", json.dumps(manifest).encode())
             _sync(private)
             self._put_in_place(private, target, key)

@@ -7,8 +7,8 @@ rows of a given dev or test file whatever the reason. A row that is gone without
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ FIXED_COLUMNS = {
     "clean": ("split", "parent_uid", "origin"),
     "annotate": ("text", "split", "parent_uid", "origin"),
     "split": ("text", "label", "parent_uid", "origin"),
+    "refine": ("text", "split", "parent_uid", "origin"),
     "augment": ("text", "label", "split", "parent_uid", "origin"),
     "balance": ("text", "label", "split", "parent_uid", "origin"),
     "preprocess": ("label", "split", "parent_uid", "origin", "weight"),
@@ -34,6 +35,19 @@ MAY_ADD_ROWS = ("augment", "balance")
 
 class ContractBroken(RuntimeError):
     """A stage lost, altered or misplaced a row: a bug in the stage, never in the data."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a stage gives: the rows and, where it found out more, `facts` for the run record and `evidence` row by row.
+
+    `facts` are a few plain numbers and names (e-mail addresses masked, pairs found); `evidence` is a table (the pairs,
+    the suggested labels) that is kept with the prepared stage.
+    """
+
+    rows: Dataset
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    evidence: pa.Table | None = None
 
 
 def table_of(dataset: Dataset) -> pa.Table:

@@ -1,4 +1,4 @@
-"""The flow of the rows: source → clean → annotate → split → augment → balance → preprocess."""
+"""The flow of the rows: source → clean → annotate → split → refine → augment → balance → preprocess."""
 
 from __future__ import annotations
 
@@ -96,6 +96,15 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
     return rows, classes
 
 
+def check_train_rows(cfg: DictConfig, train: Rows) -> None:
+    """Refuse train rows that a later stage cannot work on, before that stage is run.
+
+    Balance is asked only where no row is added or dropped before it: else what it will be given is not known yet.
+    """
+    for stage in stages_of(cfg, "refine") + stages_of(cfg, "augment") or stages_of(cfg, "balance"):
+        stage.check_rows(train.dataset)
+
+
 def planned_keys(cfg: DictConfig) -> list[str]:
     """Keys of all stages of a run in order, from configuration and files alone; refuses a file or tool that is missing."""
     key, keys = source_of(cfg).key(None), []
@@ -118,7 +127,7 @@ def _whole_table(cfg: DictConfig) -> list[Stage]:
 
 
 def _train_only(cfg: DictConfig) -> list[Stage]:
-    return stages_of(cfg, "augment") + stages_of(cfg, "balance")
+    return stages_of(cfg, "refine") + stages_of(cfg, "augment") + stages_of(cfg, "balance")
 
 
 def run(stage: Stage, before: Rows | None, cache: Cache, stages: list[dict[str, Any]], given_splits: Iterable[str] = ()) -> Rows:
@@ -134,18 +143,22 @@ def _compute(stage: Stage, before: Rows | None, cache: Cache, key: str, given_sp
     started = time.perf_counter()
     record: dict[str, Any] = {"name": stage.name, "group": stage.group}
     if before is None:
-        kept = stage()
+        result = stage()
+        kept = result.rows
         left, table = dataset_of(table_of(kept).slice(0, 0)), table_of(kept)
         # A source makes rows of nothing: they come in and go out, and none is added or dropped.
         counts = ledger(table, added=table.slice(0, 0), left=table.slice(0, 0), kept=table) | {"reported": {}}
     else:
-        settled = settle(before.dataset, stage(before.dataset), stage=stage.where, group=stage.group, given_splits=given_splits)
+        result = stage(before.dataset)
+        settled = settle(before.dataset, result.rows, stage=stage.where, group=stage.group, given_splits=given_splits)
         kept, left, counts = settled.kept, settled.left, settled.counts
     table = table_of(kept)
     record |= counts | {"content": _content(table), "seconds": round(time.perf_counter() - started, 3)}
+    if result.facts:
+        record["facts"] = dict(result.facts)
     if "truncated" in table.column_names:
         record["truncated"] = _truncated(table)
-    return cache.store(key, record, kept, left)
+    return cache.store(key, record, kept, left, result.evidence)
 
 
 def _content(table: Any) -> dict[str, str]:

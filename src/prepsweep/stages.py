@@ -14,6 +14,7 @@ from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from prepsweep.errors import Refused, nearest
 from prepsweep.identity import content_of_files, is_path, stage_key, targets_in
+from prepsweep.lineage import Result
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 # `_target_` can name any function of Python; only these packages may be named. Configuration cannot widen the list.
 TRUSTED_PACKAGES = ("prepsweep", *filter(None, os.environ.get("PREPSWEEP_PACKAGES", "").split(",")))
 INJECTED = ("seed", "num_proc")
-PREPARATION = ("clean", "annotate", "split", "augment", "balance", "preprocess")
+PREPARATION = ("clean", "annotate", "split", "refine", "augment", "balance", "preprocess")
 # These draw from `seeds.split`, the others from `seeds.data`.
 _SPLIT_SEED = ("data", "clean", "annotate", "split")
 
@@ -49,17 +50,22 @@ class Stage:
         files = (self._hook("fingerprint") or {}) | content_of_files(self.spec, where=self.where)
         return stage_key(parent=parent, spec=self.spec, seed=self.injected.get("seed"), files=files)
 
-    def __call__(self, *dataset: Dataset) -> Dataset:
+    def check_rows(self, dataset: Dataset) -> None:
+        """Refuse rows that the stage cannot work on: its module may define `check_rows(dataset, **arguments)`."""
+        self._hook("check_rows", dataset)
+
+    def __call__(self, *dataset: Dataset) -> Result:
         """Run the stage: on a data set, or on nothing for a source."""
         from hydra.utils import instantiate
 
-        function: Callable[..., Dataset] = instantiate(dict(self.spec), _convert_="all")
-        return function(*dataset, **self.injected)
+        function: Callable[..., Dataset | Result] = instantiate(dict(self.spec), _convert_="all")
+        given = function(*dataset, **self.injected)
+        return given if isinstance(given, Result) else Result(given)
 
-    def _hook(self, name: str) -> Any:
+    def _hook(self, name: str, *dataset: Dataset) -> Any:
         module = importlib.import_module(self.spec["_target_"].rpartition(".")[0])
         hook: Callable[..., Any] | None = getattr(module, name, None)
-        return hook(**_arguments(self.spec)) if hook else None
+        return hook(*dataset, **_arguments(self.spec)) if hook else None
 
 
 def source_of(cfg: DictConfig) -> Stage:

@@ -63,7 +63,7 @@ def _classes(data: Values) -> Table:
     split = next(stage for stage in reversed(data["stages"]) if stage["group"] == "split")
     add("train as split", {label: cell["rows_out"] for label, cell in split["per_class"]["train"].items()})
     for stage in data["stages"]:
-        if stage["group"] in ("augment", "balance"):
+        if stage["group"] in ("refine", "augment", "balance"):
             counts = {label: cell["rows_out"] for label, cell in stage["per_class"]["train"].items()}
             add(f"train after {escape(stage['name'])}", counts)
     for name in ("dev", "test"):

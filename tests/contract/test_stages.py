@@ -15,7 +15,7 @@ from tests.conftest import compose, make_reviews, rows_of
 from tests.contract.stage_options import options_of, tiny_values
 
 STAGES = [(group, option) for group in PREPARATION for option in options_of(group) if option != "none"]
-TRAIN_ONLY = ("augment", "balance")
+TRAIN_ONLY = ("refine", "augment", "balance")
 
 
 def test_every_stage_has_a_yaml_and_every_yaml_a_stage() -> None:
@@ -51,7 +51,7 @@ def rows_for(stage: Stage) -> Dataset:
 
 
 def settled(stage: Stage, rows: Dataset) -> Settled:
-    return settle(rows, stage(rows), stage=stage.where, group=stage.group)
+    return settle(rows, stage(rows).rows, stage=stage.where, group=stage.group)
 
 
 def test_the_ledger_balances_and_no_row_is_lost_changed_or_misplaced(stage: Stage) -> None:
@@ -81,12 +81,12 @@ def test_made_rows_name_their_parent_and_stage_and_keep_its_label(stage: Stage) 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_another_key(stage: Stage) -> None:
     rows = rows_for(stage)
-    assert content_hash(table_of(stage(rows))) == content_hash(table_of(stage(rows)))
+    assert content_hash(table_of(stage(rows).rows)) == content_hash(table_of(stage(rows).rows))
     other = Stage(stage.group, stage.name, stage.spec, {**stage.injected, "seed": 1})
     draws = "seed" in stage.injected
     assert (other.key("p") != stage.key("p")) or not draws
     if draws and stage.group in TRAIN_ONLY:
-        assert content_hash(table_of(other(rows))) != content_hash(table_of(stage(rows)))
+        assert content_hash(table_of(other(rows).rows)) != content_hash(table_of(stage(rows).rows))
 
 
 def test_the_order_of_the_rows_does_not_matter(stage: Stage) -> None:
@@ -105,7 +105,7 @@ def test_one_and_two_processes_agree(stage: Stage) -> None:
     rows = rows_of(make_reviews(2500), "train")
     two = Stage(stage.group, stage.name, stage.spec, {**stage.injected, "num_proc": 2})
     assert two.key("p") == stage.key("p"), "the number of processes is no part of the identity"
-    assert content_hash(table_of(two(rows))) == content_hash(table_of(stage(rows)))
+    assert content_hash(table_of(two(rows).rows)) == content_hash(table_of(stage(rows).rows))
 
 
 def test_dev_and_test_stay_untouched(stage: Stage) -> None:
@@ -116,7 +116,7 @@ def test_dev_and_test_stay_untouched(stage: Stage) -> None:
     rows = rows_of([*pairs, *pairs[:3], ("x", "fresh")], [""] * 40 + ["test"] * 4, group=[f"g{i}" for i in range(44)])
     if stage.name == "predefined":
         rows = rows_of([*pairs, *pairs[:3], ("x", "fresh")], ["train"] * 20 + ["dev"] * 20 + ["test"] * 4)
-    found = settle(rows, stage(rows), stage=stage.where, group=stage.group, given_splits=["test"])
+    found = settle(rows, stage(rows).rows, stage=stage.where, group=stage.group, given_splits=["test"])
     test = [row for row in found.kept.to_list() if row["uid"] in set(rows["uid"][40:])]
     assert [row["split"] for row in test] == ["test"] * 4
     assert [row["label"] for row in test] == rows["label"][40:]

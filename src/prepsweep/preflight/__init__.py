@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from prepsweep.cache import Cache
-from prepsweep.pipeline import planned_keys, split_rows
+from prepsweep.pipeline import check_train_rows, planned_keys, split_rows
 from prepsweep.preflight.compose import compose_runs, register_resolvers
 from prepsweep.preflight.values import check_values
 from prepsweep.stages import PREPARATION, source_of, stages_of
@@ -30,7 +30,8 @@ def check(overrides: list[str], *, multirun: bool) -> dict[str, Cache]:
     for cfg in runs:
         cache = caches.setdefault(cfg.paths.cache_dir, Cache(Path(cfg.paths.cache_dir), deferred=True))
         planned_keys(cfg)
-        split_rows(cfg, cache, [])
+        whole, _ = split_rows(cfg, cache, [])
+        check_train_rows(cfg, whole.of("train"))
     for cache in caches.values():
         cache.flush()
     return caches
