@@ -11,6 +11,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from prepsweep.pipeline import prepare
 from prepsweep.record import RECORD_FILE, plain_config
 
 _FROZEN = "ranks.json"
+_LOOK_SECONDS = 0.05
 
 
 def n_ranks(cfg: DictConfig) -> int:
@@ -55,7 +57,7 @@ def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any]
     command = [sys.executable, "-m", "prepsweep.ranks", str(run_dir)]
     children = [subprocess.Popen(command, env=shared | {"LOCAL_RANK": str(i)}) for i in range(n)]  # noqa: S603
     try:
-        codes = [child.wait() for child in children]
+        codes = _ended(children)
     finally:
         for child in children:
             if child.poll() is None:
@@ -67,6 +69,15 @@ def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any]
             f"a process of {n} ended with exit code {next(filter(None, codes))} ({record['error'] or 'see its message above'})"
         )
     return float(record["metrics"]["val"]["macro_f1"])
+
+
+def _ended(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
+    """Exit codes so far, once all have ended or one has failed: the others would wait for it in a collective call."""
+    while True:
+        codes = [child.poll() for child in children]
+        if None not in codes or any(codes):
+            return [code or 0 for code in codes]
+        time.sleep(_LOOK_SECONDS)
 
 
 def _run_rank(run_dir: Path) -> None:
