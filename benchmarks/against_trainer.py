@@ -2,7 +2,8 @@
 
     python benchmarks/against_trainer.py [--rounds 3] [--best] [--out benchmarks/against_trainer.json] [OVERRIDE ...]
 
-The rows are those that `python train.py OVERRIDE ...` trains on, written out once as Parquet files. Each round starts both sides as new processes with empty caches; the table holds medians.
+The rows are those that `python train.py OVERRIDE ...` trains on, written out once as Parquet files. Each round starts both
+sides as new processes with empty caches; the table holds medians.
 """
 
 from __future__ import annotations

@@ -15,8 +15,14 @@ from prepsweep.lineage import dataset_of
 from prepsweep.preflight.compose import compose_runs, register_resolvers
 from prepsweep.schema import source_table
 from tests.unit.augment.conftest import tiny_marian, wordnet_folder
+from tests.unit.augment.models import paraphrase_endpoint, tiny_masked_lm
 
-__all__ = ["tiny_marian", "wordnet_folder"]  # fixtures of the augmentation tests that the contract suite needs too
+__all__ = [
+    "paraphrase_endpoint",
+    "tiny_marian",
+    "tiny_masked_lm",
+    "wordnet_folder",
+]  # fixtures of the augmentation tests that the contract suite needs too
 register_resolvers()
 GOOD, BAD, PLOT = (
     ["great", "lovely", "moving", "funny", "bright"],

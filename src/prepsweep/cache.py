@@ -12,12 +12,15 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from filelock import FileLock
 
 from prepsweep.fingerprints import hash_file
 from prepsweep.lineage import dataset_of, table_of
@@ -90,6 +93,33 @@ class Cache:
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return Entry(stage, folder)
+
+    def has(self, key: str) -> bool:
+        """Whether an entry is there, without looking at its bytes: good enough for a plan, not for reading."""
+        return key in self.pending or (self._folder(key) / "manifest.json").exists()
+
+    @contextmanager
+    def alone(self, key: str) -> Iterator[None]:
+        """Keep other processes from making the same entry at the same time.
+
+        The system frees the lock of a process that dies. Where files cannot be locked the work is done twice, with
+        equal results: nothing depends on the lock.
+        """
+        if self.deferred:
+            yield
+            return
+        folder = self.cache_dir / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{key}.lock")
+        try:
+            lock.acquire()
+        except (OSError, NotImplementedError):
+            yield
+            return
+        try:
+            yield
+        finally:
+            lock.release()
 
     def store(self, key: str, stage: dict[str, Any], rows: Dataset, left: Dataset, evidence: pa.Table | None = None) -> Entry:
         """Publish a stage under `key` and return it as it now stands."""

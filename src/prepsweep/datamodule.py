@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,9 +16,9 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 
 from prepsweep.lineage import table_of
 
-# Rows are sorted by length within windows of this many batches: wide enough that a batch holds about one length,
-# narrow enough that batches differ from epoch to epoch.
-_WINDOW_BATCHES = 50
+# Windows are sorted by length within stretches of this many batches: long enough that a batch holds about one length,
+# short enough that batches differ from epoch to epoch.
+_STRETCH_BATCHES = 50
 
 
 class Targets(Protocol):
@@ -27,56 +28,103 @@ class Targets(Protocol):
 
 
 class TokenRows(Dataset[dict[str, Tensor]]):
-    """Token ids of a split over Arrow's own memory; a list of positions gives one padded batch."""
+    """Token ids of a split over Arrow's own memory; a list of windows gives one padded batch.
 
-    def __init__(self, rows: Any, task: Targets, *, pad_token_id: int) -> None:
+    A row is one window, its text cut to length, or under `truncation=window` several. Training takes one window of a row
+    at a time (`EpochDraws`), so its epoch has as many places as there are rows; evaluation (`every_window`) takes all.
+    """
+
+    def __init__(self, rows: Any, task: Targets, *, pad_token_id: int, every_window: bool) -> None:
         table = table_of(rows)
         ids = table.column("input_ids").combine_chunks()
-        self.offsets = ids.offsets.to_numpy()
-        self.values = ids.values.to_numpy()
+        in_windows = pa.types.is_list(ids.type.value_type)
+        n_windows = ids.value_lengths().to_numpy() if in_windows else np.ones(len(ids), dtype=np.int64)
+        self.first_window = np.concatenate([[0], np.cumsum(n_windows)])
+        self.row_of = np.repeat(np.arange(len(ids)), n_windows)
+        windows = ids.flatten() if in_windows else ids
+        self.offsets, self.values = windows.offsets.to_numpy(), windows.values.to_numpy()
         self.lengths = np.diff(self.offsets)
         self.labels = task.targets(table.column("label"))
         self.weights = np.asarray(table.column("weight").to_numpy(), dtype=np.float32)
-        self.pad_token_id = pad_token_id
+        drawn = "sampling_weight" in table.column_names
+        self.sampling_weights = np.asarray(table.column("sampling_weight").to_numpy(), dtype=np.float64) if drawn else None
+        self.pad_token_id, self.every_window = pad_token_id, every_window
 
     def __len__(self) -> int:
-        return len(self.labels)
+        """Places in an epoch: Lightning shares them among the processes of a run."""
+        return len(self.lengths) if self.every_window else len(self.labels)
 
-    def __getitem__(self, row: int) -> dict[str, Tensor]:
-        return self.__getitems__([row])
+    def __getitem__(self, window: int) -> dict[str, Tensor]:
+        return self.__getitems__([window])
 
-    def __getitems__(self, rows: Sequence[int]) -> dict[str, Tensor]:
-        """`input_ids` and `attention_mask` (n_rows, longest), `labels`, `weights` and `rows` (n_rows,)."""
-        lengths = self.lengths[rows]
-        shape = (len(rows), int(lengths.max()))
+    def __getitems__(self, windows: Sequence[int]) -> dict[str, Tensor]:
+        """`input_ids` and `attention_mask` (n_windows, longest), `labels`, `weights`, `rows` and `windows` (n_windows,)."""
+        lengths, rows = self.lengths[windows], self.row_of[windows]
+        shape = (len(windows), int(lengths.max()))
         ids = np.full(shape, self.pad_token_id, dtype=np.int64)
-        for place, (row, length) in enumerate(zip(rows, lengths, strict=True)):
-            ids[place, :length] = self.values[self.offsets[row] : self.offsets[row] + length]
+        for place, (window, length) in enumerate(zip(windows, lengths, strict=True)):
+            ids[place, :length] = self.values[self.offsets[window] : self.offsets[window] + length]
         mask = np.arange(shape[1]) < lengths[:, None]
         batch = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "labels": self.labels[rows], "weights": self.weights[rows]}
-        return {name: torch.from_numpy(array) for name, array in batch.items()} | {"rows": torch.tensor(rows)}
+        return {name: torch.from_numpy(array) for name, array in (batch | {"rows": rows}).items()} | {"windows": torch.tensor(windows)}
+
+
+@dataclass(frozen=True)
+class EpochDraws:
+    """Which window of which row stands at each place of a training epoch; the same in every process of a run."""
+
+    first_window: NDArray[Any]
+    p: NDArray[np.float64] | None
+
+    @classmethod
+    def of(cls, rows: TokenRows) -> EpochDraws | None:
+        """None where each place is its own row and each row one window: then there is nothing to draw."""
+        weights = rows.sampling_weights
+        if weights is None and len(rows.lengths) == len(rows.labels):
+            return None
+        return cls(rows.first_window, None if weights is None else weights / weights.sum())
+
+    def windows(self, *, seed: int, epoch: int) -> NDArray[np.int64]:
+        """One window for each place: of the row there, or of a row drawn with replacement by its sampling weight."""
+        # The third number keeps these draws apart from those that shuffle the batches.
+        rng = np.random.default_rng([seed, epoch, 1])
+        n_rows = len(self.first_window) - 1
+        rows = np.arange(n_rows) if self.p is None else rng.choice(n_rows, size=n_rows, p=self.p)
+        n_windows = np.diff(self.first_window)[rows]
+        return self.first_window[rows] + (rng.random(n_rows) * n_windows).astype(np.int64)
 
 
 class LengthBatches(BatchSampler):
-    """Batches of rows of about one length, from the rows in the order that `sampler` gives.
+    """Batches of windows of about one length, from the places in the order that `sampler` gives.
 
-    The order is cut into windows, each sorted by length and cut into batches; with a `seed` the batches are then
-    shuffled, differently in each epoch. The arguments begin as Lightning needs them to put its own sampler in for
-    several processes.
+    A place is a window, or stands for the one that `draws` has put there in this epoch. The order is cut into stretches,
+    each sorted by length and cut into batches; with a `seed` the batches are then shuffled, differently in each epoch.
+    The arguments begin as Lightning needs them to put its own sampler in for several processes: these share the places,
+    and so the draws.
     """
 
-    def __init__(self, sampler: Sampler[int], batch_size: int, drop_last: bool, lengths: NDArray[Any], seed: int | None) -> None:
+    def __init__(
+        self,
+        sampler: Sampler[int],
+        batch_size: int,
+        drop_last: bool,
+        lengths: NDArray[Any],
+        seed: int | None,
+        draws: EpochDraws | None = None,
+    ) -> None:
         super().__init__(sampler, batch_size, drop_last)
-        self.lengths, self.seed, self.epoch = lengths, seed, 0
+        self.lengths, self.seed, self.draws, self.epoch = lengths, seed, draws, 0
 
     def __iter__(self) -> Iterator[list[int]]:
         order = np.fromiter(iter(self.sampler), dtype=np.int64)
-        window = len(order) if self.seed is None else self.batch_size * _WINDOW_BATCHES
+        if self.draws is not None and self.seed is not None:
+            order = self.draws.windows(seed=self.seed, epoch=self.epoch)[order]
+        stretch = len(order) if self.seed is None else self.batch_size * _STRETCH_BATCHES
         batches: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), max(window, 1)):
-            rows = order[start : start + window]
-            rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
-            batches += [rows[place : place + self.batch_size] for place in range(0, len(rows), self.batch_size)]
+        for start in range(0, len(order), max(stretch, 1)):
+            windows = order[start : start + stretch]
+            windows = windows[np.argsort(-self.lengths[windows], kind="stable")]
+            batches += [windows[place : place + self.batch_size] for place in range(0, len(windows), self.batch_size)]
         if self.drop_last:
             batches = [batch for batch in batches if len(batch) == self.batch_size]
         if self.seed is not None:
@@ -92,13 +140,15 @@ class PreparedData(pl.LightningDataModule):
         self, tokens: dict[str, Any], task: Targets, *, pad_token_id: int, batch_size: int, eval_batch_size: int, seed: int
     ) -> None:
         super().__init__()
-        self.splits = {name: TokenRows(rows, task, pad_token_id=pad_token_id) for name, rows in tokens.items()}
+        self.splits = {
+            name: TokenRows(rows, task, pad_token_id=pad_token_id, every_window=name != "train") for name, rows in tokens.items()
+        }
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         rows = self.splits["train"]
         sampler = RandomSampler(rows, generator=torch.Generator().manual_seed(self.seed))
-        return _loader(rows, LengthBatches(sampler, self.batch_size, False, rows.lengths, self.seed))
+        return _loader(rows, LengthBatches(sampler, self.batch_size, False, rows.lengths, self.seed, EpochDraws.of(rows)))
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         return self._evaluation("dev")

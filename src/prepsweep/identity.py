@@ -23,7 +23,7 @@ from prepsweep.errors import Refused
 from prepsweep.fingerprints import hash_file, hash_folder
 
 # Arguments that say how or where, never what: they must not move a key.
-RUNTIME_ONLY = frozenset({"num_proc", "batch_size", "batch_tokens", "device", "download_dir"})
+RUNTIME_ONLY = frozenset({"num_proc", "batch_size", "batch_tokens", "device", "download_dir", "replies_file", "n_parallel", "api_key_env"})
 # Whatever a stage imports, its result also passes through these.
 _ALWAYS = ("prepsweep.lineage", "prepsweep.schema")
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}

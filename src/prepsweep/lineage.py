@@ -6,20 +6,23 @@ rows of a given dev or test file whatever the reason. A row that is gone without
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from prepsweep.errors import Refused
 from prepsweep.schema import COLUMNS, child_uid
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 UNCHANGED = "unchanged"
+_ROWS_AT_ONCE = 50_000
 # What a stage of each group must leave as it was in the rows that it is given.
 FIXED_COLUMNS = {
     "clean": ("split", "parent_uid", "origin"),
@@ -57,9 +60,11 @@ def table_of(dataset: Dataset) -> pa.Table:
 
 
 def dataset_of(table: pa.Table) -> Dataset:
+    """`table` as a data set; the library would hash every value for a cache of its own, which is not used."""
     from datasets import Dataset
+    from datasets.fingerprint import generate_random_fingerprint
 
-    return Dataset(table)
+    return Dataset(table, fingerprint=generate_random_fingerprint())
 
 
 def with_column(dataset: Dataset, name: str, values: Sequence[Any] | pa.Array | pa.ChunkedArray) -> Dataset:
@@ -83,18 +88,13 @@ def add_children(dataset: Dataset, *, parents: Sequence[int], texts: Sequence[st
     new and leaves with the reason `unchanged`, so that it is counted.
     """
     table = table_of(dataset)
-    children = table.take(pa.array(parents, pa.int64()))
-    parent_uids = children.column("uid").to_pylist()
-    ordinals: defaultdict[str, int] = defaultdict(int)
-    uids = []
-    for uid in parent_uids:
-        uids.append(child_uid(uid, stage, ordinals[uid]))
-        ordinals[uid] += 1
-    made: dict[str, Sequence[Any] | pa.Array | pa.ChunkedArray] = {
-        "uid": uids,
-        "parent_uid": parent_uids,
-        "origin": [stage] * len(uids),
-        "dropped": pa.nulls(len(uids), pa.string()),
+    places = np.asarray(parents, dtype=np.int64)
+    children = table.take(pa.array(places))
+    made: dict[str, pa.Array | pa.ChunkedArray] = {
+        "uid": _child_uids(children.column("uid"), _ordinals(places), stage),
+        "parent_uid": children.column("uid"),
+        "origin": pa.repeat(pa.scalar(stage), len(places)),
+        "dropped": pa.nulls(len(places), pa.string()),
     }
     if texts is not None:
         new = pa.array(texts, pa.string())
@@ -104,6 +104,24 @@ def add_children(dataset: Dataset, *, parents: Sequence[int], texts: Sequence[st
     for name, values in made.items():
         rows = with_column(rows, name, values)
     return dataset_of(pa.concat_tables([table, table_of(rows).cast(table.schema)]))
+
+
+def _ordinals(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For each entry, how many before it name the same place."""
+    order = np.argsort(places, kind="stable")
+    firsts = np.flatnonzero(np.diff(places[order], prepend=-1))
+    ordinals = np.empty_like(places)
+    ordinals[order] = np.arange(len(places)) - np.repeat(firsts, np.diff(firsts, append=len(places)))
+    return ordinals
+
+
+def _child_uids(parents: pa.ChunkedArray, ordinals: NDArray[np.int64], stage: str) -> pa.ChunkedArray:
+    """Uids of the children, made a part at a time: as Python strings all of them would take four times the memory."""
+    parts = []
+    for start in range(0, len(parents), _ROWS_AT_ONCE):
+        some = zip(parents.slice(start, _ROWS_AT_ONCE).to_pylist(), ordinals[start : start + _ROWS_AT_ONCE].tolist(), strict=True)
+        parts.append(pa.array([child_uid(uid, stage, ordinal) for uid, ordinal in some], pa.string()))
+    return pa.chunked_array(parts, pa.string())
 
 
 @dataclass(frozen=True)
@@ -150,14 +168,36 @@ def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
     for name in FIXED_COLUMNS[group]:
         if not kept.column(name).combine_chunks().equals(old.column(name).combine_chunks()):
             raise ContractBroken(f"{stage}: changed the column {name!r} of a row that it was given")
+    _refuse_relabelled(old, kept, stage=stage)
     added = new.filter(pc.invert(pc.is_in(uids, old_uids)))
     if len(added) and group not in MAY_ADD_ROWS:
-        raise ContractBroken(f"{stage}: made {len(added)} rows, which a stage of {group} may not")
+        what = f"made {len(added)} rows, which a stage of {group} may not: only rows of train may be added to"
+        raise Refused(stage, what, f"make it a stage of {' or '.join(MAY_ADD_ROWS)}, which see train alone")
     parents = pc.index_in(added.column("parent_uid").combine_chunks(), old_uids)
     if parents.null_count:
         raise ContractBroken(f"{stage}: made a row whose parent_uid is none of its input")
     if not old.column("split").take(parents).combine_chunks().equals(added.column("split").combine_chunks()):
-        raise ContractBroken(f"{stage}: put a row into another split than its parent's")
+        raise Refused(stage, "put a row into another split than its parent's", "make rows with lineage.add_children, which keeps the split")
+
+
+def _refuse_relabelled(old: pa.Table, kept: pa.Table, *, stage: str) -> None:
+    """Refuse a dev or test row whose label was changed, unless a class was renamed alike in all rows.
+
+    To spell " Pos" as "pos" everywhere is no judgement of a row; to give one of several rows of a class another is, and
+    on test rows it makes the score that of the relabeller.
+    """
+    before, after = (table.column("label").combine_chunks() for table in (old, kept))
+    held = pc.is_in(old.column("split"), pa.array(["dev", "test"])).combine_chunks()
+    changed = pc.and_(held, pc.not_equal(before, after))
+    if not pc.any(changed).as_py():
+        return
+    names = pa.table({"old": before, "new": after}).group_by(["old", "new"]).aggregate([])
+    renamed = names.group_by("old").aggregate([("new", "count")])
+    torn = renamed.filter(pc.greater(renamed.column("new_count"), 1)).column("old").combine_chunks()
+    n_torn = pc.sum(pc.and_(changed, pc.is_in(before, torn))).as_py()
+    if n_torn:
+        fix = "relabel in refine, which sees train alone; only renaming a class in every row is for all splits"
+        raise Refused(stage, f"relabelled {n_torn} rows of dev or test", fix)
 
 
 def ledger(before: pa.Table, *, added: pa.Table, left: pa.Table, kept: pa.Table) -> dict[str, Any]:

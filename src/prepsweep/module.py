@@ -35,7 +35,7 @@ class FineTuning(pl.LightningModule):
         self.learning_rate, self.weight_decay, self.warmup_fraction = learning_rate, weight_decay, warmup_fraction
         self.scores: dict[str, Any] = {}
         self.examples_seen = self.tokens_seen = self.tokens_computed = 0
-        self._outputs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._outputs: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.test_logits: NDArray[np.float32] | None = None
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
@@ -55,7 +55,7 @@ class FineTuning(pl.LightningModule):
 
     def _evaluate(self, batch: Batch) -> None:
         logits = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-        self._outputs.append((batch["rows"], logits.float(), batch["labels"]))
+        self._outputs.append((batch["windows"], batch["rows"], logits.float(), batch["labels"]))
 
     def on_validation_epoch_end(self) -> None:
         logits, labels = self._gathered()
@@ -68,15 +68,22 @@ class FineTuning(pl.LightningModule):
         self.scores = self.task.scores(self.test_logits, labels)
 
     def _gathered(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Logits (n_rows, n_classes) and labels (n_rows,) in the order of the split, each row once."""
-        rows, logits, labels = (torch.cat(parts) for parts in zip(*self._outputs, strict=True))
+        """Logits (n_rows, n_classes) and labels (n_rows,) in the order of the split, each row once.
+
+        The logits of a row that was read in several windows are their mean.
+        """
+        gathered = [torch.cat(parts) for parts in zip(*self._outputs, strict=True)]
         self._outputs = []
         if self.trainer.world_size > 1:
-            # Lightning fills the last batch of some processes with repeated rows; the row numbers take them out again.
-            rows, logits, labels = (torch.cat(list(self.all_gather(part))) for part in (rows, logits, labels))
-        order, first = np.unique(rows.cpu().numpy(), return_index=True)
-        assert len(order) == order[-1] + 1, "a row of the split was not evaluated"
-        return logits.cpu().numpy()[first], labels.cpu().numpy()[first]
+            # Lightning fills the last batch of some processes with repeated windows; their numbers take them out again.
+            gathered = [torch.cat(list(self.all_gather(part))) for part in gathered]
+        windows, rows, logits, labels = (part.cpu().numpy() for part in gathered)
+        order, first = np.unique(windows, return_index=True)
+        assert len(order) == order[-1] + 1, "a part of the split was not evaluated"
+        # Windows are numbered row by row, so those of a row are neighbours now.
+        _, starts, n_windows = np.unique(rows[first], return_index=True, return_counts=True)
+        sums = np.add.reduceat(logits[first], starts, axis=0)
+        return np.divide(sums, n_windows[:, None], dtype=np.float32), labels[first][starts]
 
     def configure_optimizers(self) -> Any:
         decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]

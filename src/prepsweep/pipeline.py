@@ -2,46 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
-from prepsweep.cache import Cache, Entry
-from prepsweep.errors import Refused
-from prepsweep.identity import content_hash
-from prepsweep.lineage import dataset_of, ledger, settle, table_of
+from prepsweep.cache import Cache
+from prepsweep.errors import Refused, nearest
+from prepsweep.flow import Rows, run
+from prepsweep.leaks.guards import made_leaks, split_leaks
+from prepsweep.planning import before_split, planned, split_and_limit, train_only
 from prepsweep.schema import SPLITS
-from prepsweep.stages import Stage, limit_of, source_of, stages_of
+from prepsweep.stages import source_of, stages_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from omegaconf import DictConfig
-
-
-@dataclass
-class Rows:
-    """Rows at one point of the flow, by their identity; they are read only when somebody needs them."""
-
-    key: str
-    entry: Entry
-    split: str | None = None
-    holds_all_splits: bool = True
-
-    @cached_property
-    def dataset(self) -> Dataset:
-        """The rows, or those of `split` where the entry holds the others too."""
-        if self.split is None or not self.holds_all_splits:
-            return self.entry.rows
-        table = table_of(self.entry.rows)
-        return dataset_of(table.filter(pc.equal(table.column("split"), self.split)).combine_chunks())
-
-    def of(self, split: str) -> Rows:
-        """The rows of one split."""
-        return Rows(f"{self.key}/{split}", self.entry, split)
 
 
 @dataclass(frozen=True)
@@ -55,19 +29,22 @@ class Prepared:
     splits: dict[str, dict[str, Any]]
     n_train_before: int
     given_splits: list[str]
+    leaks: list[dict[str, Any]]
 
 
 def prepare(cfg: DictConfig, cache: Cache) -> Prepared:
     """Everything from the raw rows to token ids, as `cfg` says, each stage from the cache where it is there."""
     stages: list[dict[str, Any]] = []
     whole, classes = split_rows(cfg, cache, stages)
-    train, before = whole.of("train"), stages[-1]
-    for stage in _train_only(cfg):
-        train = run(stage, train, cache, stages)
+    before, leaks = stages[-1], split_leaks(cfg, whole, cache, stages)
+    train = train_rows(cfg, whole, cache, stages)
+    leaks = leaks + made_leaks(cfg, whole, train, cache, [before, stages[-1]])
     splits = {"train": train, "dev": whole.of("dev"), "test": whole.of("test")}
     facts = {name: _facts(name, stages[-1] if name == "train" else before) for name in splits}
     for stage in stages_of(cfg, "preprocess"):
-        splits = {name: run(stage, rows, cache, stages) for name, rows in splits.items()}
+        for name, rows in splits.items():
+            splits[name] = run(stage, rows, cache, stages)
+            facts[name] |= _sizes(name, stages[-1])
     return Prepared(
         tokens={name: rows.dataset for name, rows in splits.items()},
         train=train,
@@ -76,6 +53,7 @@ def prepare(cfg: DictConfig, cache: Cache) -> Prepared:
         splits=facts,
         n_train_before=_n_rows(before, "train"),
         given_splits=_given(stages[0]),
+        leaks=leaks,
     )
 
 
@@ -83,9 +61,11 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
     """Clean rows with a split each, and the classes in order; refused where a class is missing from a split."""
     rows = run(source_of(cfg), None, cache, stages)
     given = _given(stages[0])
-    classes = list(cfg.data.get("classes") or sorted({label for counts in stages[0]["per_class"].values() for label in counts}))
+    for stage in before_split(cfg):
+        rows = run(stage, rows, cache, stages, given_splits=given)
+    classes = _classes(cfg.data.get("classes"), stages)
     _refuse_one_class(classes)
-    for stage in _whole_table(cfg):
+    for stage in split_and_limit(cfg):
         rows = run(stage, rows, cache, stages, given_splits=given)
     for split in SPLITS:
         for label in classes:
@@ -96,79 +76,31 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
     return rows, classes
 
 
-def check_train_rows(cfg: DictConfig, train: Rows) -> None:
-    """Refuse train rows that a later stage cannot work on, before that stage is run.
-
-    Balance is asked only where no row is added or dropped before it: else what it will be given is not known yet.
-    """
-    for stage in stages_of(cfg, "refine") + stages_of(cfg, "augment") or stages_of(cfg, "balance"):
-        stage.check_rows(train.dataset)
-
-
-def planned_keys(cfg: DictConfig) -> list[str]:
-    """Keys of all stages of a run in order, from configuration and files alone; refuses a file or tool that is missing."""
-    key, keys = source_of(cfg).key(None), []
-    keys.append(key)
-    for stage in _whole_table(cfg):
-        key = stage.key(key)
-        keys.append(key)
-    at = {split: f"{key}/{split}" for split in SPLITS}
-    for stage in _train_only(cfg):
-        at["train"] = stage.key(at["train"])
-        keys.append(at["train"])
-    for stage in stages_of(cfg, "preprocess"):
-        at = {split: stage.key(parent) for split, parent in at.items()}
-        keys += at.values()
-    return keys
+def train_rows(cfg: DictConfig, whole: Rows, cache: Cache, stages: list[dict[str, Any]]) -> Rows:
+    """The train rows that a model sees: refined, augmented and balanced, without a look at the other splits."""
+    train = whole.of("train")
+    for stage in train_only(cfg):
+        train = run(stage, train, cache, stages)
+    return train
 
 
-def _whole_table(cfg: DictConfig) -> list[Stage]:
-    return stages_of(cfg, "clean") + stages_of(cfg, "annotate") + stages_of(cfg, "split") + limit_of(cfg)
+def prepare_stage(cfg: DictConfig, cache: Cache, key: str) -> Rows:
+    """The rows after the stage with `key`, which must be one of `planning.planned`; nothing else is prepared."""
+    steps = {step.key: step for step in planned(cfg)}
 
+    def rows_after(key: str) -> Rows:
+        step = steps[key]
+        if step.parent is None:
+            return run(step.stage, None, cache, [])
+        before = rows_after(step.parent)
+        if step.split and before.split is None:
+            before = before.of(step.split)
+        return run(step.stage, before, cache, [], given_splits=given)
 
-def _train_only(cfg: DictConfig) -> list[Stage]:
-    return stages_of(cfg, "refine") + stages_of(cfg, "augment") + stages_of(cfg, "balance")
-
-
-def run(stage: Stage, before: Rows | None, cache: Cache, stages: list[dict[str, Any]], given_splits: Iterable[str] = ()) -> Rows:
-    """The rows after `stage`, from the cache or computed now; what it did to them is appended to `stages`."""
-    key = stage.key(before.key if before else None)
-    entry = cache.find(key) or _compute(stage, before, cache, key, list(given_splits))
-    split = before.split if before else None
-    stages.append({**entry.stage, "split": split, "key": key, "cached": cache.was_there(key)})
-    return Rows(key, entry, split, holds_all_splits=split is None)
-
-
-def _compute(stage: Stage, before: Rows | None, cache: Cache, key: str, given_splits: list[str]) -> Entry:
-    started = time.perf_counter()
-    record: dict[str, Any] = {"name": stage.name, "group": stage.group}
-    if before is None:
-        result = stage()
-        kept = result.rows
-        left, table = dataset_of(table_of(kept).slice(0, 0)), table_of(kept)
-        # A source makes rows of nothing: they come in and go out, and none is added or dropped.
-        counts = ledger(table, added=table.slice(0, 0), left=table.slice(0, 0), kept=table) | {"reported": {}}
-    else:
-        result = stage(before.dataset)
-        settled = settle(before.dataset, result.rows, stage=stage.where, group=stage.group, given_splits=given_splits)
-        kept, left, counts = settled.kept, settled.left, settled.counts
-    table = table_of(kept)
-    record |= counts | {"content": _content(table), "seconds": round(time.perf_counter() - started, 3)}
-    if result.facts:
-        record["facts"] = dict(result.facts)
-    if "truncated" in table.column_names:
-        record["truncated"] = _truncated(table)
-    return cache.store(key, record, kept, left, result.evidence)
-
-
-def _content(table: Any) -> dict[str, str]:
-    names = sorted(pc.unique(table.column("split")).to_pylist())
-    return {name or "all": content_hash(table.filter(pc.equal(table.column("split"), name))) for name in names}
-
-
-def _truncated(table: Any) -> dict[str, int]:
-    cut = table.filter(table.column("truncated")).select(["label"]).group_by("label").aggregate([([], "count_all")])
-    return dict(sorted(zip(cut.column("label").to_pylist(), cut.column("count_all").to_pylist(), strict=True)))
+    source: list[dict[str, Any]] = []
+    run(source_of(cfg), None, cache, source)
+    given = _given(source[0])
+    return rows_after(key)
 
 
 def _given(source: dict[str, Any]) -> list[str]:
@@ -180,8 +112,29 @@ def _n_rows(stage: dict[str, Any], split: str) -> int:
 
 
 def _facts(split: str, stage: dict[str, Any]) -> dict[str, Any]:
+    return _sizes(split, stage) | {"content_hash": stage["content"][split]}
+
+
+def _sizes(split: str, stage: dict[str, Any]) -> dict[str, Any]:
     per_class = {label: cell["rows_out"] for label, cell in stage["per_class"][split].items()}
-    return {"rows": sum(per_class.values()), "per_class": per_class, "content_hash": stage["content"][split]}
+    return {"rows": sum(per_class.values()), "per_class": per_class}
+
+
+def _classes(given: Any, stages: list[dict[str, Any]]) -> list[str]:
+    """`data.classes`, where it is a list, else the labels in order, as they are after cleaning.
+
+    A label that was renamed throughout is gone; one whose rows were all dropped is not, so that its lack is refused.
+    """
+    labels: set[str] = set()
+    for stage in stages:
+        cells = [(label, cell) for classes in stage["per_class"].values() for label, cell in classes.items()]
+        there = {label for label, cell in cells if cell["rows_out"] or set(cell["dropped"]) - {"relabelled"}}
+        labels = there | (labels - {label for label, _ in cells})
+    if given is None or isinstance(given, str):
+        return sorted(labels)
+    if unknown := sorted(labels - set(given)):
+        raise Refused("data.classes", f"label {unknown[0]!r}, as cleaning has it, is not one of them", nearest(unknown[0], given))
+    return list(given)
 
 
 def _refuse_one_class(classes: list[str]) -> None:

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 RECORD_FILE = "run.json"
 PREDICTIONS_FILE = "predictions.parquet"
 # What may differ between two runs that must give the same result.
-NOT_IDENTITY = frozenset({"paths", "logger", "study", "runtime", "hydra", "launcher"})
+NOT_IDENTITY = frozenset({"paths", "logger", "study", "runtime", "guards", "hydra", "launcher"})
 _LIBRARIES = ("prepsweep", "torch", "pytorch-lightning", "transformers", "datasets", "hydra-core", "pyarrow", "numpy", "scikit-learn")
 
 
@@ -72,7 +72,40 @@ def recorded(
 ) -> Iterator[RunRecord]:
     """A record that ends as `finished`, or as `failed` with the error if the block raises."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    values: dict[str, Any] = {
+    record = RunRecord(run_dir, writes, _first_values(config, choices=choices, overrides=overrides))
+    record.write()
+    try:
+        yield record
+        record.values["status"] = "finished"
+    except BaseException as error:
+        # Whatever ends a run, SystemExit and Ctrl-C included, the record must say so before it goes on its way.
+        record.values |= {"status": "failed", "error": {"type": type(error).__name__, "message": str(error)}}
+        raise
+    finally:
+        record.values["finished"] = _now()
+        record.write()
+
+
+def mark_failed(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str], reason: str) -> None:
+    """Write into the record of a run whose process is gone that it failed, unless it said so itself."""
+    values = read_record(run_dir) or _first_values(config, choices=choices, overrides=overrides)
+    if values["status"] == "running":
+        run_dir.mkdir(parents=True, exist_ok=True)
+        values |= {"status": "failed", "error": {"type": "ProcessEnded", "message": reason}, "finished": _now()}
+        RunRecord(run_dir, values=values).write()
+
+
+def read_record(run_dir: Path) -> dict[str, Any] | None:
+    """The record of a run as it is now; None where there is none that can be read."""
+    try:
+        values: dict[str, Any] = json.loads((run_dir / RECORD_FILE).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return values if isinstance(values, dict) and "status" in values else None
+
+
+def _first_values(config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id(config),
         "study": config["study"],
@@ -86,18 +119,6 @@ def recorded(
         "started": _now(),
         "finished": None,
     }
-    record = RunRecord(run_dir, writes, values)
-    record.write()
-    try:
-        yield record
-        record.values["status"] = "finished"
-    except BaseException as error:
-        # Whatever ends a run, SystemExit and Ctrl-C included, the record must say so before it goes on its way.
-        record.values |= {"status": "failed", "error": {"type": type(error).__name__, "message": str(error)}}
-        raise
-    finally:
-        record.values["finished"] = _now()
-        record.write()
 
 
 def finished_before(run_dir: Path, stage_keys: Sequence[str]) -> bool:

@@ -11,14 +11,20 @@
 | `weight`     | float  | weight in the training loss, 1 unless a balancing stage says otherwise |
 | `dropped`    | string | null, or the reason why the row leaves here; set by stages, taken out by the pipeline |
 
-Columns beyond these (a group, a film title) travel with the row untouched.
+Columns beyond these (a group, a film title) travel with the row untouched. Stages may add some:
+
+| column            | type  | meaning |
+|-------------------|-------|---------|
+| `sampling_weight` | float | how often training draws the row; without it, once an epoch (`weighted_sampler`) |
+| `input_ids`       | list  | token ids in place of `text`, or windows of them under `truncation=window` (`tokenize`) |
+| `truncated`       | bool  | whether the text was cut to its first tokens (`tokenize`) |
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 
 import pyarrow as pa
 
@@ -57,12 +63,17 @@ def source_table(texts: pa.Array, labels: pa.Array, splits: pa.Array, extra: dic
 
 
 def source_uids(rows: Iterable[tuple[str, str, str]]) -> list[str]:
-    seen: Counter[bytes] = Counter()
-    uids = []
-    for row in rows:
-        digest = hashlib.blake2b(repr(row).encode("utf-8", "surrogatepass"), digest_size=12).digest()
-        occurrence, seen[digest] = seen[digest], seen[digest] + 1
-        uids.append(digest.hex() if not occurrence else child_uid(digest.hex(), "repeat", occurrence))
+    """A uid for each row: the hash of its text, label and split, and for the n-th repeat of a row one made from that and n."""
+    digest = partial(hashlib.blake2b, digest_size=12)
+    # What has no UTF-8, a lone surrogate, is an escape in `repr`.
+    uids = [digest(repr(row).encode()).hexdigest() for row in rows]
+    # Few data sets repeat a row: the others are settled by one comparison.
+    if len(set(uids)) < len(uids):
+        seen: dict[str, int] = {}
+        for place, uid in enumerate(uids):
+            seen[uid] = occurrence = seen.get(uid, -1) + 1
+            if occurrence:
+                uids[place] = child_uid(uid, "repeat", occurrence)
     return uids
 
 

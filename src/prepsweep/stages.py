@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,18 +42,25 @@ class Stage:
         """Dotted key of the stage in the configuration."""
         return self.group if self.group == "data" else f"{self.group}.{self.name}"
 
+    @property
+    def inner(self) -> Iterator[Stage]:
+        """The stages that this one wraps; it passes `seed` and `num_proc` on to them itself."""
+        return (Stage(self.group, f"{self.name}.{slot}", spec, self.injected) for slot, spec in _inner_specs(self.spec))
+
     def check(self) -> None:
         """Refuse values that cannot be meant: the stage's module may define `check(**arguments)`."""
         self._hook("check")
 
     def key(self, parent: str | None) -> str:
         """Identity of the result, see `identity.stage_key`; refuses a file or tool that is missing."""
-        files = (self._hook("fingerprint") or {}) | content_of_files(self.spec, where=self.where)
+        files = self._fingerprint() | content_of_files(self.spec, where=self.where)
         return stage_key(parent=parent, spec=self.spec, seed=self.injected.get("seed"), files=files)
 
     def check_rows(self, dataset: Dataset) -> None:
         """Refuse rows that the stage cannot work on: its module may define `check_rows(dataset, **arguments)`."""
         self._hook("check_rows", dataset)
+        for stage in self.inner:
+            stage.check_rows(dataset)
 
     def __call__(self, *dataset: Dataset) -> Result:
         """Run the stage: on a data set, or on nothing for a source."""
@@ -62,10 +70,20 @@ class Stage:
         given = function(*dataset, **self.injected)
         return given if isinstance(given, Result) else Result(given)
 
+    def _fingerprint(self) -> dict[str, str]:
+        files: dict[str, str] = self._hook("fingerprint") or {}
+        return files | {f"{stage.where}.{name}": digest for stage in self.inner for name, digest in stage._fingerprint().items()}
+
     def _hook(self, name: str, *dataset: Dataset) -> Any:
-        module = importlib.import_module(self.spec["_target_"].rpartition(".")[0])
-        hook: Callable[..., Any] | None = getattr(module, name, None)
-        return hook(*dataset, **_arguments(self.spec)) if hook else None
+        module_name, _, function = self.spec["_target_"].rpartition(".")
+        hook: Callable[..., Any] | None = getattr(importlib.import_module(module_name), name, None)
+        try:
+            return hook(*dataset, **_arguments(self.spec)) if hook else None
+        except Refused as error:
+            # A module names its options as they stand outside a wrapper.
+            alone = f"{self.group}.{function}"
+            texts = (re.sub(rf"\b{re.escape(alone)}\b", self.where, text) for text in (error.where, error.what, error.fix))
+            raise Refused(*texts) from error
 
 
 def source_of(cfg: DictConfig) -> Stage:
@@ -89,16 +107,33 @@ def limit_of(cfg: DictConfig) -> list[Stage]:
 
 
 def _stage(cfg: DictConfig, group: str, name: str, spec: dict[str, Any]) -> Stage:
-    where = group if group == "data" else f"{group}.{name}"
-    _refuse_untrusted(spec, where)
-    function = _function(spec["_target_"], where)
-    parameters = inspect.signature(function).parameters
     seed = cfg.seeds.split if group in _SPLIT_SEED else cfg.seeds.data
-    injected = {k: v for k, v in zip(INJECTED, (seed, cfg.runtime.num_proc), strict=True) if k in parameters}
-    _bind(parameters, set(_arguments(spec)) | set(injected), where, takes_rows=group != "data")
-    stage = Stage(group, name, spec, injected)
-    stage.check()
-    return stage
+    _refuse_untrusted(spec, group if group == "data" else f"{group}.{name}")
+    return _checked(Stage(group, name, spec, dict(zip(INJECTED, (seed, cfg.runtime.num_proc), strict=True))))
+
+
+def _checked(stage: Stage) -> Stage:
+    """`stage` bound to its function's signature, with the injected values that this one takes; what it wraps as well."""
+    parameters = inspect.signature(_function(stage.spec["_target_"], stage.where)).parameters
+    injected = {name: value for name, value in stage.injected.items() if name in parameters}
+    _bind(parameters, set(_arguments(stage.spec)), stage.where, takes_rows=stage.group != "data")
+    bound = Stage(stage.group, stage.name, stage.spec, injected)
+    for inner in bound.inner:
+        if not (isinstance(inner.spec, Mapping) and isinstance(inner.spec.get("_target_"), str) and inner.spec.get("_partial_") is True):
+            raise Refused(inner.where, "is not a stage: it needs a _target_ and _partial_: true", f"choose an option of {stage.group}")
+        _checked(inner)
+    bound.check()
+    return bound
+
+
+def _inner_specs(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A stage wraps what its arguments `stage` (one) and `stages` (several, by name) hold; other targets are its tools."""
+    if "stage" in spec:
+        yield "stage", spec["stage"]
+    stages = spec.get("stages", {})
+    if isinstance(stages, Mapping):
+        for slot, inner in sorted(stages.items()):
+            yield f"stages.{slot}", inner
 
 
 def _refuse_untrusted(spec: Mapping[str, Any], where: str) -> None:
@@ -126,9 +161,10 @@ def _bind(parameters: Mapping[str, inspect.Parameter], given: set[str], where: s
     keywords = {name: p for name, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY}
     if len(parameters) - len(keywords) != int(takes_rows):
         raise Refused(where, "is not a stage: it must take the rows first and all else by keyword", "see docs/architecture.md")
-    for name in sorted(given - set(keywords)):
-        raise Refused(f"{where}.{name}", "unknown option", nearest(name, set(keywords) - set(INJECTED)))
-    for name in sorted(set(keywords) - given):
+    options = set(keywords) - set(INJECTED)
+    for name in sorted(given - options):
+        raise Refused(f"{where}.{name}", "unknown option", nearest(name, options) if options else f"{where} has no options")
+    for name in sorted(options - given):
         if keywords[name].default is inspect.Parameter.empty:
             raise Refused(f"{where}.{name}", "is not set", f"add {where}.{name}=…")
 

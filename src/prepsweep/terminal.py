@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,25 @@ def show_run(record: Values, *, report: str, run_dir: Path) -> None:
     console.print("\n[bold]Test, per class[/bold]")
     console.print(escape(report))
     console.print(_cost(record))
+    if record["data"]["leaks"]:
+        console.print("\n[bold red]Leaks[/bold red]")
+        for leak in record["data"]["leaks"]:
+            console.print(f"  [red]{_in_words(leak)}[/red]", soft_wrap=True)
     console.print("\n[bold]Where things are[/bold]")
     for name, path in (("record", RECORD_FILE), ("predictions", PREDICTIONS_FILE), ("model", "model")):
         console.print(f"  {name:12} {escape(str(run_dir / path))}", soft_wrap=True)
+
+
+def warn_of_leaks(leaks: Iterable[Values]) -> None:
+    """Print each leak that was found to stderr, a line each."""
+    console = Console(stderr=True, highlight=False)
+    for leak in leaks:
+        console.print(f"[red]leak: {_in_words(leak)}[/red]", soft_wrap=True)
+
+
+def _in_words(leak: Values) -> str:
+    more = ", …" if leak["count"] > len(leak["examples"]) else ""
+    return escape(f"{leak['severity']:6} {leak['what']} (rows {', '.join(leak['examples'])}{more})")
 
 
 def _row_flow(data: Values) -> Table:
@@ -37,7 +53,7 @@ def _row_flow(data: Values) -> Table:
     for name in ("reasons", "time"):
         table.add_column(name)
     for stage in data["stages"]:
-        if stage["group"] == "preprocess":
+        if stage["group"] == "preprocess" and not stage["dropped"]:
             continue
         reasons = ", ".join(f"{reason} {n_rows:,}" for reason, n_rows in stage["dropped"].items())
         label = stage["group"] if stage["group"] == "data" else f"{stage['group']}={stage['name']}"

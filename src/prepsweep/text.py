@@ -1,20 +1,31 @@
-"""Words of a text, and the one way a stage rewrites texts."""
+"""Words of a text, and the one way a stage goes over all texts: to rewrite them, or to find something out about each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
 
 from prepsweep.lineage import table_of, with_column
+from prepsweep.progress import track
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+# Texts to values by name, one each per text: what `per_text` spreads over processes.
+OfTexts = Callable[[Sequence[str]], Mapping[str, Sequence[Any]]]
+_BATCH = 1000
+
 # Han, kana and Hangul have no spaces between words: there a character counts as one.
 _SCRIPT_WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-WORD = re.compile(rf"[{_SCRIPT_WITHOUT_SPACES}]|[^\W_{_SCRIPT_WITHOUT_SPACES}]+(?:['’\-][^\W_{_SCRIPT_WITHOUT_SPACES}]+)*")
+# The parts of a word, apart so that `word_arrays` is made of the same.
+ALONE = f"[{_SCRIPT_WITHOUT_SPACES}]"
+IN_WORD = rf"[^\W_{_SCRIPT_WITHOUT_SPACES}]"
+JOINERS = r"['’\-]"
+WORD = re.compile(rf"{ALONE}|{IN_WORD}+(?:{JOINERS}{IN_WORD}+)*")
 TOKEN = re.compile(rf"{WORD.pattern}|\s+|.", re.DOTALL)
 
 
@@ -30,10 +41,37 @@ def pieces(text: str) -> list[str]:
 
 def rewrite(dataset: Dataset, function: Callable[[str], str], *, num_proc: int) -> Dataset:
     """`dataset` with `function` applied to every text; each distinct order of rows and processes gives the same."""
-    if num_proc == 1 or len(dataset) < 1000 * num_proc:
-        return with_column(dataset, "text", [function(text) for text in table_of(dataset).column("text").to_pylist()])
-    return dataset.map(partial(_rewrite_batch, function), batched=True, num_proc=num_proc, input_columns=["text"])
+    return with_column(dataset, "text", per_text(dataset, partial(_rewritten, function), num_proc=num_proc).column("text"))
 
 
-def _rewrite_batch(function: Callable[[str], str], texts: Sequence[str]) -> dict[str, list[str]]:
+def per_text(dataset: Dataset, function: OfTexts, *, num_proc: int) -> pa.Table:
+    """What `function` says about each text, as a table with a row per row of `dataset` and a column per name.
+
+    `function` gets batches of texts and must judge each by itself, so that any order and number of processes give the
+    same. It must be picklable, and each column of one type throughout; a rewriting stage that also counts gives the
+    new text beside one column of numbers for each thing that it counts.
+    """
+    if num_proc == 1 or len(dataset) < _BATCH * num_proc:
+        texts = table_of(dataset).column("text").to_pylist()
+        batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)] or [[]]
+        return pa.concat_tables([pa.table(dict(function(batch))) for batch in track(batches, "texts")], promote_options="permissive")
+    # Only the texts travel, and they come back only where the function gives them.
+    mapped = dataset.select_columns(["text"]).map(
+        partial(_of_batch, function),
+        batched=True,
+        batch_size=_BATCH,
+        num_proc=num_proc,
+        input_columns=["text"],
+        remove_columns=["text"],
+        load_from_cache_file=False,
+        desc="texts",
+    )
+    return table_of(mapped)
+
+
+def _of_batch(function: OfTexts, texts: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: list(values) for name, values in function(texts).items()}
+
+
+def _rewritten(function: Callable[[str], str], texts: Sequence[str]) -> dict[str, list[str]]:
     return {"text": [function(text) for text in texts]}

@@ -153,7 +153,10 @@ def tags(choices: Mapping[str, Any]) -> list[str]:
 
 
 def summary(record: Values) -> dict[str, Any]:
-    """The final numbers under flat names: `test/macro_f1`, `test/f1/<class>`, `cost/train_seconds`, `ledger/augment.eda/rows_out`."""
+    """The final numbers under flat names: `test/macro_f1`, `test/f1/<class>`, `cost/train_seconds`, `ledger/augment.eda/rows_out`.
+
+    A leak is the number of its rows, `leaks/same_text_across_splits/train-test`.
+    """
     flat: dict[str, Any] = {}
     for split in ("val", "test"):
         found = record["metrics"][split]
@@ -161,6 +164,7 @@ def summary(record: Values) -> dict[str, Any]:
         flat |= {f"{split}/f1/{name}": cell["f1"] for name, cell in found["per_class"].items()}
     flat |= {f"cost/{name}": value for name, value in record["cost"].items()}
     flat |= {f"budget/{name}": value for name, value in record["budget"].items()}
+    flat |= {f"leaks/{leak['name']}/{'-'.join(leak['splits'])}": leak["count"] for leak in record["data"]["leaks"]}
     for stage in record["data"]["stages"]:
         at = f"ledger/{stage['group']}.{stage['name']}" + (f"/{stage['split']}" if stage["group"] == "preprocess" else "")
         flat |= {f"{at}/{name}": stage[name] for name in ("rows_in", "rows_added", "rows_out")}

@@ -30,21 +30,34 @@ from prepsweep.precision import resolve_precision
 from prepsweep.ranks import n_ranks, rank
 from prepsweep.record import PREDICTIONS_FILE, RunRecord, peak_rss_mb, plain_config, recorded
 from prepsweep.stages import instance, source_of
+from prepsweep.step_count import OnStep, StepCount
+from prepsweep.tasks.losses import class_priors
 from prepsweep.terminal import show_run
 from prepsweep.tracking import Trackers
 
 
 def train(
-    cfg: DictConfig, *, run_dir: str | Path, choices: Mapping[str, Any], overrides: Sequence[str] = (), cache: Cache | None = None
+    cfg: DictConfig,
+    *,
+    run_dir: str | Path,
+    choices: Mapping[str, Any],
+    overrides: Sequence[str] = (),
+    cache: Cache | None = None,
+    n_parts: int = 1,
+    on_step: OnStep | None = None,
 ) -> float:
-    """Run `cfg` in `run_dir` and return the best validation score; `run.json` tells how it ended, whatever happens."""
+    """Run `cfg` in `run_dir` and return the best validation score; `run.json` tells how it ended, whatever happens.
+
+    A batch is computed in `n_parts`, its gradients added up, where a device has no room for the whole. `on_step` is
+    told the steps done and to do.
+    """
     run_dir, first = Path(run_dir), rank() == 0
     with recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
         started = time.perf_counter()
         prepared = prepare(cfg, cache or Cache(Path(cfg.paths.cache_dir)))
         record.values |= {"data": _data_facts(cfg, prepared), "cost": {"prepare_seconds": _since(started)}}
         with Trackers.of(cfg, record) if first else Trackers([], record) as trackers:
-            outcome = _fine_tune(cfg, prepared, record, trackers)
+            outcome = _fine_tune(cfg, prepared, record, trackers, n_parts=n_parts, on_step=on_step)
             if first:
                 _write_predictions(run_dir / PREDICTIONS_FILE, prepared, outcome)
             trackers.finish(record.values, prepared)
@@ -74,23 +87,28 @@ def n_steps(budget: Mapping[str, Any], *, n_before: int, n_train: int, batch_siz
     return int(budget["epochs"]) * math.ceil(rows / batch_size)
 
 
-def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers: Trackers) -> Outcome:
+def _fine_tune(
+    cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers: Trackers, *, n_parts: int, on_step: OnStep | None
+) -> Outcome:
     from transformers import AutoTokenizer
 
     quiet()
     pl.seed_everything(cfg.seeds.model, workers=True, verbose=False)
     folder = checkpoint_folder(cfg.model.name, revision=cfg.model.revision, patterns=TOKENIZER_FILES + WEIGHT_FILES, where="model.name")
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    task = instance(cfg.task, "task", classes=prepared.classes)
+    priors = class_priors(table_of(prepared.tokens["train"]).column("label"), prepared.classes)
+    task = instance(cfg.task, "task", classes=prepared.classes, priors=priors)
     steps = n_steps(
         cfg.budget, n_before=prepared.n_train_before, n_train=len(prepared.tokens["train"]), batch_size=cfg.model.batch_size * n_ranks(cfg)
     )
     recipe = {name: cfg.model[name] for name in ("learning_rate", "weight_decay", "warmup_fraction")}
     module = FineTuning(task.load_model(folder), task, n_steps=steps, **recipe)
-    sizes = {name: cfg.model[name] for name in ("batch_size", "eval_batch_size")}
+    sizes = {name: max(1, cfg.model[name] // n_parts) for name in ("batch_size", "eval_batch_size")}
     data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
     best = BestModel(record.run_dir / "model", task.monitor)
-    trainer = _trainer(cfg, steps, len(prepared.tokens["train"]) // (cfg.model.batch_size * n_ranks(cfg)), best, trackers)
+    callbacks: list[pl.Callback] = [best, StepCount(on_step)] if on_step else [best]
+    accumulate = cfg.model.batch_size // sizes["batch_size"]
+    trainer = _trainer(cfg, steps, trackers, n_rows=len(prepared.tokens["train"]), callbacks=callbacks, accumulate=accumulate)
 
     started = time.perf_counter()
     trainer.fit(module, datamodule=data)
@@ -114,7 +132,8 @@ def _fine_tune(cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers:
     return Outcome(task.predictions(module.test_logits), task.report(module.scores), task.monitor)
 
 
-def _trainer(cfg: DictConfig, steps: int, n_batches: int, best: BestModel, trackers: Trackers) -> pl.Trainer:
+def _trainer(cfg: DictConfig, steps: int, trackers: Trackers, *, n_rows: int, callbacks: list[pl.Callback], accumulate: int) -> pl.Trainer:
+    n_batches = n_rows // (cfg.model.batch_size * n_ranks(cfg))
     return pl.Trainer(
         accelerator=cfg.trainer.accelerator,
         devices=cfg.trainer.devices,
@@ -124,13 +143,14 @@ def _trainer(cfg: DictConfig, steps: int, n_batches: int, best: BestModel, track
         max_epochs=-1,
         gradient_clip_val=cfg.model.max_grad_norm,
         # Counted in steps over epochs, so that arms with more rows are looked at as often as the others.
-        val_check_interval=max(1, steps // cfg.budget.evaluations),
+        val_check_interval=max(1, steps // cfg.budget.evaluations) * accumulate,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         logger=trackers.lightning_loggers() or False,
         # Once an epoch at the least: a small data set is fewer batches than ten.
         log_every_n_steps=max(1, min(10, steps // 20, n_batches)),
-        callbacks=[best],
+        callbacks=callbacks,
+        accumulate_grad_batches=accumulate,
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
@@ -157,6 +177,7 @@ def _data_facts(cfg: DictConfig, prepared: Prepared) -> dict[str, Any]:
         "classes": prepared.classes,
         "stages": prepared.stages,
         "splits": prepared.splits,
+        "leaks": prepared.leaks,
     }
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 import prepsweep
 
 CONF = Path(prepsweep.__file__).parent / "conf"
 # By name of the parameter, whatever stage has it: the fixture that makes what it points to.
-_FIXTURES = {"wordnet_dir": "wordnet_folder", "forward": "tiny_marian", "backward": "tiny_marian"}
+_FIXTURES = {"wordnet_dir": "wordnet_folder", "forward": "tiny_marian", "backward": "tiny_marian", "checkpoint": "tiny_model"}
+_FIXTURES |= {"masked_lm": "tiny_masked_lm", "paraphraser": "tiny_marian", "base_url": "paraphrase_endpoint"}
+# By name of the parameter: a value that does something to the few rows of a test.
+SMALL = {"n_rows": 10, "allow_label_change": "true", "min_similarity": "null", "max_edit": 0.5}
 
 
 def options_of(group: str) -> list[str]:
@@ -18,8 +22,25 @@ def options_of(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
+def is_stage(group: str, option: str) -> bool:
+    """Whether an option is a stage, or leaves the rows alone: `none`, or one that configures the training (a loss)."""
+    return (CONF / group / f"{option}.yaml").read_text(encoding="utf-8").startswith(f"# @package {group}.{option}\n")
+
+
 def tiny_values(group: str, option: str, request: pytest.FixtureRequest) -> list[str]:
     """Overrides that point the option's files and checkpoints to what the tests make."""
-    text = (CONF / group / f"{option}.yaml").read_text(encoding="utf-8")
-    names = [line.split(":")[0].strip() for line in text.splitlines() if ":" in line and not line.startswith("#")]
-    return [f"{group}.{option}.{name}={request.getfixturevalue(_FIXTURES[name])}" for name in names if name in _FIXTURES]
+    keys = parameters_of(group, option).items()
+    values = {key: request.getfixturevalue(_FIXTURES[name]) for key, name in keys if name in _FIXTURES}
+    values |= {key: SMALL[name] for key, name in keys if name in SMALL}
+    return [f"{group}.{option}.{key}={value}" for key, value in values.items()]
+
+
+def parameters_of(group: str, option: str) -> dict[str, str]:
+    """Key below the option → name of the parameter, for its own and for those of the options that it wraps."""
+    values = yaml.safe_load((CONF / group / f"{option}.yaml").read_text(encoding="utf-8")) or {}
+    found = {name: name for name in values if name not in ("defaults", "_target_", "_partial_")}
+    wrapped = [item for entry in values.get("defaults", []) if isinstance(entry, dict) for item in entry.items()]
+    for place, inner in wrapped:
+        inner_group, _, slot = place.strip("/").partition("@")
+        found |= {f"{slot}.{key}": name for key, name in parameters_of(inner_group, inner).items()}
+    return found

@@ -14,7 +14,7 @@ import prepsweep
 from prepsweep.preflight.values import check_values
 from prepsweep.stages import INJECTED, PREPARATION, source_of, stages_of
 from tests.conftest import compose
-from tests.contract.stage_options import CONF, options_of, tiny_values
+from tests.contract.stage_options import CONF, is_stage, options_of, parameters_of, tiny_values
 
 FILES = sorted(path.relative_to(CONF) for path in CONF.rglob("*.yaml") if path.parent != CONF)
 # What an option leaves to the user.
@@ -46,7 +46,9 @@ def test_every_option_composes_and_binds(file: Path, request: pytest.FixtureRequ
         assert [stage.where for stage in stages_of(cfg, stage_group)] == [f"{stage_group}.{name}" for name in cfg[stage_group]]
 
 
-@pytest.mark.parametrize("file", [file for file in FILES if str(file.parent) in PREPARATION and file.stem != "none"], ids=str)
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if str(file.parent) in PREPARATION and is_stage(str(file.parent), file.stem)], ids=str
+)
 def test_a_stage_yaml_holds_what_a_reader_may_vary_and_no_more(file: Path) -> None:
     values = yaml.safe_load((CONF / file).read_text(encoding="utf-8"))
     function = get_method(values["_target_"])
@@ -55,9 +57,20 @@ def test_a_stage_yaml_holds_what_a_reader_may_vary_and_no_more(file: Path) -> No
     parameters = list(inspect.signature(function).parameters.values())
     keywords = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY}
     assert len(parameters) - len(keywords) == 1, "the rows come first, all else by keyword"
-    assert set(values) - {"_target_", "_partial_"} == keywords - set(INJECTED)
+    assert {key.partition(".")[0] for key in parameters_of(str(file.parent), file.stem)} == keywords - set(INJECTED)
     assert not [p.name for p in parameters if p.default is not inspect.Parameter.empty], "defaults are in the YAML, once"
     assert function.__doc__
+
+
+def test_what_is_no_stage_of_its_group_configures_the_training() -> None:
+    others = [file for file in FILES if str(file.parent) in PREPARATION and not is_stage(str(file.parent), file.stem)]
+    trainers = [file for file in others if file.stem != "none"]
+    assert [str(file) for file in trainers] == ["balance/focal.yaml", "balance/logit_adjust.yaml"]
+    for file in trainers:
+        assert (CONF / file).read_text(encoding="utf-8").startswith("# @package _global_\n")
+        cfg = compose(f"{file.parent}={file.stem}")
+        assert not cfg[str(file.parent)], "no stage"
+        assert cfg.task.loss["_target_"].endswith(f".{file.stem}"), "function and YAML are one word"
 
 
 def test_options_are_described_in_their_first_lines() -> None:

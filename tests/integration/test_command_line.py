@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,12 @@ REFUSED = {
     "no model": (["model.name=./nowhere"], "error: model.name: no model in nowhere"),
     "not set": (["data=jsonl", "~data.path"], "error: "),
     "a wrong strategy": (["balance=oversample", "balance.oversample.sampling_strategy=most"], "unknown strategy 'most'"),
+    "no such key of an option": (["balance=focal", "task.loss.gama=1"], "task.loss.gama: unknown option. fix: did you mean 'gamma'?"),
+    "two losses": (["balance=[focal,logit_adjust]"], "error: task.loss.gamma: the loss logit_adjust has no such option (one loss a run)"),
+    "texts too long": (
+        ["preprocess.tokenize.max_length=8", "preprocess.tokenize.truncation=error"],
+        "rows are longer than 8 tokens, the longest has",
+    ),
     "no WordNet": (["augment=synonym", "augment.synonym.wordnet_dir=none"], "apt-get install wordnet-base"),
 }  # fmt: skip
 
@@ -138,25 +145,38 @@ def test_a_finished_run_of_a_study_is_not_run_again_unless_its_data_changed(tmp_
     assert json.loads(path.read_text())["started"] != started[0]
 
 
-def test_a_sweep_with_a_failing_run_finishes_the_others(
-    tmp_path: Path, reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from prepsweep import training
+FAILING = """
+import os, signal
+def failing(dataset, *, seed):
+    if seed == 1:
+        raise ValueError("no good")
+    if seed == 2:
+        raise SystemExit(7)
+    if seed > 2:
+        os.kill(os.getpid(), {3: signal.SIGKILL, 4: signal.SIGSEGV}[seed])
+    return dataset
+"""
 
-    whole = training._fine_tune
 
-    def failing(cfg: object, *rest: object) -> object:
-        if cfg.seed == 1:  # type: ignore[attr-defined]
-            raise SystemExit(7)
-        return whole(cfg, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(training, "_fine_tune", failing)
-    code = train(
-        ["-m", "data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "seed=0,1,2", "study=torn", "logger=none", *QUICK]
-    )
-    assert code == 3
-    records = [json.loads(path.read_text()) for path in tmp_path.glob("multirun/torn/*/run.json")]
-    assert sorted((record["seeds"]["model"], record["status"]) for record in records) == [(0, "finished"), (1, "failed"), (2, "finished")]
+def test_a_sweep_with_failing_runs_finishes_the_others(tmp_path: Path, reviews_csv: Path, tiny_model: Path) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    sweep = ["-m", "data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "seed=range(5)", "study=torn", "logger=none", *QUICK]
+    stage = "+augment.failing={_target_:failing.failing,_partial_:true}"
+    environment = os.environ | {"PREPSWEEP_PACKAGES": "failing", "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", "import sys; from prepsweep.cli import train; sys.exit(train())", *sweep, stage]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3, ended.stderr
+    records = {path.parent.name: json.loads(path.read_text()) for path in tmp_path.glob("multirun/torn/*/run.json")}
+    by_seed = {record["seeds"]["data"]: record for record in records.values()}
+    assert {seed: record["status"] for seed, record in by_seed.items()} == {0: "finished"} | dict.fromkeys(range(1, 5), "failed")
+    said = {seed: by_seed[seed]["error"] for seed in range(1, 5)}
+    assert said[1] == {"type": "ValueError", "message": "no good"}
+    assert said[2] == {"type": "SystemExit", "message": "7"}
+    assert [said[seed]["message"] for seed in (3, 4)] == ["killed by SIGKILL", "killed by SIGSEGV"]
+    assert "ValueError: no good" in (tmp_path / "multirun" / "torn" / by_seed[1]["run_id"] / "train.log").read_text()
+    assert "1 of 5 runs finished" in ended.stderr
+    for record in records.values():
+        jsonschema.validate(record, SCHEMA)
 
 
 def test_help_config_and_refusals_do_not_import_torch() -> None:

@@ -43,6 +43,23 @@ def test_two_processes_train_one_model_and_score_each_test_row_once(tmp_path: Pa
     assert abs(float(p[model.config.label2id["fresh"]]) - predictions["p_fresh"][row]) < 1e-5
 
 
+def test_draws_and_windows_in_two_processes(tmp_path: Path, reviews_csv: Path, tiny_model: Path) -> None:
+    ddp = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "logger=none", "budget.epochs=1", "model.batch_size=8"]
+    windows = ["preprocess.tokenize.max_length=16", "preprocess.tokenize.truncation=window", "preprocess.tokenize.stride=4"]
+    overrides = ["data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "balance=[weighted_sampler,focal]", *windows, *ddp]
+    assert train(overrides) == 0
+    (run_dir,) = (path.parent for path in tmp_path.glob("outputs/*/*/run.json"))
+    record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+    assert record["choices"]["balance"] == ["weighted_sampler", "focal"]
+    rows = record["data"]["splits"]["train"]["rows"]
+    assert record["budget"]["examples_seen"] == rows == 84, "an epoch of draws is as large as one of rows, in all processes together"
+    assert record["data"]["stages"][-1]["facts"]["n_windows"] > record["data"]["stages"][-1]["rows_out"]
+    predictions = pq.read_table(run_dir / "predictions.parquet").to_pydict()
+    assert len(set(predictions["uid"])) == len(predictions["uid"]) == record["data"]["splits"]["test"]["rows"]
+    right = np.mean(np.array(predictions["prediction"]) == np.array(predictions["label"]))
+    assert record["metrics"]["test"]["accuracy"] == right
+
+
 def test_a_process_that_fails_is_not_waited_for_by_the_others() -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     failing = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"])

@@ -1,4 +1,4 @@
-"""From a file to a record, for every augmentation with every balance, on a model and data that the test made."""
+"""From a file to a record, for every augmentation and every balance, on a model and data that the test made."""
 
 from __future__ import annotations
 
@@ -14,15 +14,24 @@ from sklearn.metrics import f1_score
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from prepsweep.training import train
-from tests.conftest import compose
+from tests.conftest import compose, make_reviews
 from tests.contract.stage_options import options_of, tiny_values
 
 SCHEMA = json.loads(files("prepsweep").joinpath("run.schema.json").read_text(encoding="utf-8"))
-PAIRS = [(augment, balance) for augment in options_of("augment") for balance in options_of("balance")]
+AUGMENT, BALANCE = options_of("augment"), options_of("balance")
+# Each option of both groups, in turn with the options of the other; the whole grid is run by `pytest -m slow`.
+IN_TURN = {(augment, BALANCE[i % len(BALANCE)]) for i, augment in enumerate(AUGMENT)} | {("none", balance) for balance in BALANCE}
+GRID = [
+    pytest.param(augment, balance, marks=[] if (augment, balance) in IN_TURN else pytest.mark.slow)
+    for augment in AUGMENT
+    for balance in BALANCE
+]
 
 
-def test_the_pairs_are_all_there() -> None:
-    assert len(PAIRS) == 6 * 4
+def test_every_option_is_run() -> None:
+    assert len(GRID) >= 16 * 9
+    assert {augment for augment, _ in IN_TURN} == set(AUGMENT)
+    assert {balance for _, balance in IN_TURN} == set(BALANCE)
 
 
 def run(tmp_path: Path, data: Path, model: Path, *overrides: str) -> dict[str, Any]:
@@ -36,7 +45,7 @@ def run(tmp_path: Path, data: Path, model: Path, *overrides: str) -> dict[str, A
     return record
 
 
-@pytest.mark.parametrize(("augment", "balance"), PAIRS)
+@pytest.mark.parametrize(("augment", "balance"), GRID)
 def test_every_augment_with_every_balance(
     augment: str, balance: str, tmp_path: Path, reviews_csv: Path, tiny_model: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -119,8 +128,6 @@ def test_a_second_run_prepares_nothing_again(tmp_path: Path, reviews_csv: Path, 
 
 def test_rows_of_given_files_keep_their_place_and_their_number(tmp_path: Path, tiny_model: Path) -> None:
     for name, n_rows in (("train", 60), ("dev", 20), ("test", 30)):
-        from tests.conftest import make_reviews
-
         lines = [f'"{text}",{label}\n' for text, label in make_reviews(n_rows, seed=n_rows)]
         extra = lines[:1] if name == "test" else []
         (tmp_path / f"{name}.csv").write_text("text,label\n" + "".join(lines + extra), encoding="utf-8")
@@ -129,6 +136,75 @@ def test_rows_of_given_files_keep_their_place_and_their_number(tmp_path: Path, t
     assert {name: facts["rows"] for name, facts in record["data"]["splits"].items()} == {"train": 60, "dev": 20, "test": 31}
     dedup = next(stage for stage in record["data"]["stages"] if stage["name"] == "exact_dedup")
     assert dedup["reported"] == {"duplicate": 1}, "a row of a given test file is reported, never dropped"
+
+
+def test_a_loss_beside_a_stage(tmp_path: Path, reviews_csv: Path, tiny_model: Path) -> None:
+    options = ("budget.epochs=1", "logger=none", "model.batch_size=8")
+    plain = run(tmp_path / "0", reviews_csv, tiny_model, "balance=oversample", *options)
+    focal = run(tmp_path / "1", reviews_csv, tiny_model, "balance=[oversample,focal]", *options)
+    assert focal["config"]["task"]["loss"] == {"_target_": "prepsweep.tasks.losses.focal", "_partial_": True, "gamma": 2.0}
+    assert [stage["name"] for stage in focal["data"]["stages"]] == [stage["name"] for stage in plain["data"]["stages"]]
+    assert focal["data"]["splits"] == plain["data"]["splits"]
+    assert focal["budget"]["steps"] == plain["budget"]["steps"] == 11
+    assert focal["metrics"]["val"]["loss"] != plain["metrics"]["val"]["loss"], "the loss was used"
+    flat = run(tmp_path / "2", reviews_csv, tiny_model, "balance=[oversample,focal]", "task.loss.gamma=0", *options)
+    assert flat["metrics"]["val"]["loss"] == pytest.approx(plain["metrics"]["val"]["loss"], rel=1e-4)
+
+
+def test_logit_adjust_is_given_the_shares_of_the_train_rows(
+    tmp_path: Path, reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prepsweep.tasks import losses
+
+    given: list[Any] = []
+
+    def spy(logits: Any, labels: Any, *, priors: Any, tau: float) -> Any:
+        given.append(list(priors))
+        return losses.cross_entropy(logits, labels)
+
+    monkeypatch.setattr(losses, "logit_adjust", spy)
+    record = run(tmp_path, reviews_csv, tiny_model, "balance=logit_adjust", "budget=steps", "budget.steps=1", "logger=none")
+    rows = record["data"]["splits"]["train"]
+    assert given == [pytest.approx([rows["per_class"][label] / rows["rows"] for label in record["data"]["classes"]])]
+    assert len(set(given[0])) == 3
+
+
+def test_weighted_draws_take_the_steps_and_rows_of_a_plain_run(tmp_path: Path, reviews_csv: Path, tiny_model: Path) -> None:
+    options = ("budget.epochs=2", "logger=none", "model.batch_size=8")
+    plain = run(tmp_path / "0", reviews_csv, tiny_model, *options)
+    drawn, again = (run(tmp_path / str(i), reviews_csv, tiny_model, "balance=weighted_sampler", *options) for i in (1, 2))
+    for name in ("steps", "examples_seen", "epochs"):
+        assert drawn["budget"][name] == plain["budget"][name]
+    assert {name: facts["rows"] for name, facts in drawn["data"]["splits"].items()} == {
+        name: facts["rows"] for name, facts in plain["data"]["splits"].items()
+    }
+    assert drawn["metrics"] == again["metrics"] != plain["metrics"]
+
+
+def test_windows_take_the_steps_of_a_plain_run_and_give_a_prediction_a_row(tmp_path: Path, tiny_model: Path) -> None:
+    lines = [f'"{" ".join([text] * (1 + place % 4))}",{label}\n' for place, (text, label) in enumerate(make_reviews(120))]
+    data = tmp_path / "long.csv"
+    data.write_text("text,label\n" + "".join(lines), encoding="utf-8")
+    options = ("preprocess.tokenize.stride=4", "budget.epochs=2", "logger=none", "model.batch_size=8")
+    records = {
+        policy: run(tmp_path / policy, data, tiny_model, f"preprocess.tokenize.truncation={policy}", *options)
+        for policy in ("truncate", "window", "drop")
+    }
+    assert {record["budget"]["steps"] for record in records.values()} == {22}
+    stages = {policy: record["data"]["stages"][-3:] for policy, record in records.items()}
+    assert [stage["split"] for stage in stages["window"]] == ["train", "dev", "test"]
+    n_long = {policy: [sum(stage["truncated"].values()) for stage in found] for policy, found in stages.items()}
+    assert all(n_long["truncate"])
+    assert n_long["window"] == [0, 0, 0]
+    assert n_long["drop"] == [0, *n_long["truncate"][1:]]
+    assert [sum(stage["facts"]["rows_in_windows"].values()) for stage in stages["window"]] == n_long["truncate"]
+    assert [stage["dropped"] for stage in stages["drop"]] == [{"too_long": n_long["truncate"][0]}, {}, {}]
+    sizes = {policy: record["data"]["splits"]["train"]["rows"] for policy, record in records.items()}
+    assert sizes == {"truncate": 84, "window": 84, "drop": 84 - n_long["truncate"][0]}
+    predictions = pq.read_table(tmp_path / "window" / "run" / "predictions.parquet").to_pydict()
+    assert len(predictions["uid"]) == len(set(predictions["uid"])) == 24
+    score = f1_score(predictions["label"], predictions["prediction"], average="macro")
+    assert score == pytest.approx(records["window"]["metrics"]["test"]["macro_f1"])
 
 
 def test_a_failed_run_says_so_in_its_record(tmp_path: Path, reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,19 +6,22 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from filelock import FileLock
 
-from prepsweep.cache import FILES, Cache, write_atomically
+from prepsweep.cache import EVIDENCE, FILES, Cache, write_atomically
 from prepsweep.lineage import table_of
 from tests.conftest import make_reviews, rows_of
 
 KEY = "ab" * 32
+EVIDENCE_ROWS = pa.table({"uid_a": ["x"], "uid_b": ["y"], "jaccard": [0.9]})
 
 
 def stored(tmp_path: Path) -> Cache:
     cache = Cache(tmp_path / "cache")
     rows = rows_of(make_reviews(20))
-    cache.store(KEY, {"name": "x"}, rows, rows.select([]))
+    cache.store(KEY, {"name": "x"}, rows, rows.select([]), EVIDENCE_ROWS)
     return cache
 
 
@@ -28,10 +31,12 @@ def test_what_is_stored_is_found(tmp_path: Path) -> None:
     assert entry.stage == {"name": "x"}
     assert table_of(entry.rows).equals(table_of(rows_of(make_reviews(20))))
     assert len(entry.left) == 0
+    assert entry.evidence is not None
+    assert entry.evidence.equals(EVIDENCE_ROWS)
     assert Cache(tmp_path / "cache").find("cd" * 32) is None
 
 
-@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+@pytest.mark.parametrize("name", [*FILES, EVIDENCE, "manifest.json"])
 def test_every_flipped_bit_is_found_out(tmp_path: Path, name: str) -> None:
     file = stored(tmp_path).cache_dir / "stages" / KEY / name
     whole = file.read_bytes()
@@ -86,6 +91,39 @@ def test_many_writers_of_one_key_leave_one_whole_entry(tmp_path: Path) -> None:
         entries = list(pool.map(lambda _: Cache(tmp_path / "cache").store(KEY, {"name": "x"}, rows, rows.select([])), range(16)))
     assert all(table_of(entry.rows).equals(table_of(rows)) for entry in entries)
     assert [path.name for path in (tmp_path / "cache" / "stages").iterdir()] == [KEY]
+
+
+def test_a_key_is_made_by_one_at_a_time(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def work(number: int) -> None:
+        cache = Cache(tmp_path / "cache")
+        with cache.alone(KEY):
+            if cache.find(KEY) is None:
+                rows = rows_of(make_reviews(20))
+                made.append(number)
+                cache.store(KEY, {"name": "x"}, rows, rows.select([]))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(16)))
+    assert len(made) == 1
+
+
+def test_where_files_cannot_be_locked_the_work_is_done_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot(_: FileLock) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(FileLock, "acquire", cannot)
+    cache = Cache(tmp_path / "cache")
+    with cache.alone(KEY):
+        rows = rows_of(make_reviews(20))
+        cache.store(KEY, {"name": "x"}, rows, rows.select([]))
+    assert cache.find(KEY) is not None
+
+
+def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="disk full"), Cache(tmp_path / "cache").alone(KEY):
+        raise OSError("disk full")
 
 
 def test_write_atomically_replaces_the_whole_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,14 +12,17 @@ from torch.utils.data import SequentialSampler
 
 from prepsweep.datamodule import LengthBatches, PreparedData
 from prepsweep.preprocess.tokenize import tokenize
+from prepsweep.tasks.losses import cross_entropy
 from prepsweep.tasks.text_classification import TextClassification
 from tests.conftest import make_reviews, rows_of
+
+CUT: dict[str, Any] = {"truncation": "truncate", "stride": 4}
 
 
 @pytest.fixture
 def data(tiny_model: Path) -> PreparedData:
-    tokens = tokenize(rows_of(make_reviews(300), "train"), checkpoint=str(tiny_model), revision=None, max_length=32)
-    task = TextClassification(["fresh", "plot", "rotten"])
+    tokens = tokenize(rows_of(make_reviews(300), "train"), checkpoint=str(tiny_model), revision=None, max_length=32, **CUT)
+    task = TextClassification(["fresh", "plot", "rotten"], loss=cross_entropy)
     return PreparedData({"train": tokens, "dev": tokens, "test": tokens}, task, pad_token_id=0, batch_size=16, eval_batch_size=64, seed=3)
 
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from datasets import Dataset
 
+from prepsweep.errors import Refused
 from prepsweep.lineage import ContractBroken, add_children, dataset_of, drop, settle, table_of, with_column
 from tests.conftest import rows_of
 
@@ -83,11 +84,15 @@ BREAKS: dict[str, tuple[str, Callable[[Dataset], Dataset], str]] = {
 }
 
 
+# Not only a bug: with these a test is none, and whoever wrote the stage is told in one line.
+LEAKS = ("added", "crossing")
+
+
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_stage_that_breaks_the_contract_is_stopped(name: str) -> None:
     group, stage, message = BREAKS[name]
     before = rows_of(PAIRS, "train")
-    with pytest.raises(ContractBroken, match=message):
+    with pytest.raises(Refused if name in LEAKS else ContractBroken, match=message):
         settle(before, stage(before), stage="s", group=group)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, classification_report, f1_score, log_loss, precision_recall_fscore_support
 
 from prepsweep.metrics import scores
+from prepsweep.tasks.losses import cross_entropy
 from prepsweep.tasks.text_classification import TextClassification
 
 CLASSES = ["a", "b", "c"]
@@ -29,7 +30,7 @@ def test_scores_are_scikit_learns(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_task_loss_scores_and_report() -> None:
-    task = TextClassification(CLASSES)
+    task = TextClassification(CLASSES, loss=cross_entropy)
     rng = np.random.default_rng(0)
     logits, labels = rng.normal(size=(50, 3)).astype(np.float32), rng.integers(0, 3, 50)
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -46,5 +47,5 @@ def test_weighted_loss_is_torchs_weighted_cross_entropy() -> None:
     logits, labels = torch.randn(8, 3), torch.tensor([0, 1, 2, 0, 1, 2, 0, 0])
     by_class = torch.tensor([0.5, 2.0, 3.0])
     expected = torch.nn.functional.cross_entropy(logits, labels, weight=by_class)
-    found = TextClassification(CLASSES).loss(logits, {"labels": labels, "weights": by_class[labels]})
+    found = TextClassification(CLASSES, loss=cross_entropy).loss(logits, {"labels": labels, "weights": by_class[labels]})
     assert float(found) == pytest.approx(float(expected), rel=1e-6)

@@ -9,6 +9,7 @@ import torch
 
 from prepsweep.module import FineTuning
 from prepsweep.precision import resolve_precision
+from prepsweep.tasks.losses import cross_entropy
 from prepsweep.tasks.text_classification import TextClassification
 from prepsweep.training import n_steps
 
@@ -17,7 +18,7 @@ CLASSES = ["a", "b", "c"]
 
 @pytest.fixture
 def module(tiny_model: Path) -> FineTuning:
-    task = TextClassification(CLASSES)
+    task = TextClassification(CLASSES, loss=cross_entropy)
     return FineTuning(task.load_model(tiny_model), task, learning_rate=0.1, weight_decay=0.01, warmup_fraction=0.2, n_steps=10)
 
 
@@ -62,7 +63,7 @@ def test_budget(budget: dict[str, object], n_before: int, n_train: int, steps: i
 
 
 def test_head_has_the_classes_by_name_and_float32(tiny_model: Path) -> None:
-    model = TextClassification(CLASSES).load_model(tiny_model)
+    model = TextClassification(CLASSES, loss=cross_entropy).load_model(tiny_model)
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}  # type: ignore[union-attr]
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
 

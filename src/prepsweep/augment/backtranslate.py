@@ -6,13 +6,26 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from prepsweep.augment.inflect import word_set
 from prepsweep.errors import Refused
 from prepsweep.lineage import add_children, table_of
+from prepsweep.scripts import refuse_other_scripts
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 Translate = Callable[[Iterable[str]], Iterable[str]]
+_APERTIUM = "prepsweep.translators.apertium.apertium"
+# Apertium's languages that are written in another script than Latin.
+_SCRIPTS = {
+    "Cyrillic": word_set("bak bel bul chv kaz khk kir kjh kpv mhr mkd mrj myv oss rus sah tat tyv udm ukr xal"),
+    "Arabic": word_set("arb ara ckb fas pes prs uig urd"),
+    "Devanagari": word_set("hin mar nep san"),
+    "Bengali": word_set("asm ben"),
+    "Hebrew": word_set("heb"),
+    "Greek": word_set("ell"),
+    "Han": word_set("cmn zho"),
+}
 
 
 def backtranslate(dataset: Dataset, *, translator: Callable[..., Iterable[str]], source: str, pivot: str) -> Dataset:
@@ -46,6 +59,13 @@ def there_and_back(dataset: Dataset, *, there: Translate, back: Translate, stage
 def _new_or_same(text: str, returned: str) -> str:
     words = returned.split()
     return text if not words or words == text.split() else returned
+
+
+def check_rows(dataset: Dataset, *, translator: Mapping[str, Any], source: str, **_: object) -> None:
+    """Refuse rows mostly in another script than Apertium's `source` is written in; other translators say for themselves."""
+    if translator.get("_target_") == _APERTIUM:
+        known = next((script for script, languages in _SCRIPTS.items() if source.split("_")[0] in languages), "Latin")
+        refuse_other_scripts(dataset, known=known, where="augment.backtranslate", tool=f"Apertium is asked for {source}")
 
 
 def fingerprint(*, translator: Mapping[str, Any], source: str, pivot: str) -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from prepsweep.augment.backtranslate import there_and_back
 from prepsweep.errors import Refused
 from prepsweep.fingerprints import hash_folder
-from prepsweep.translators.marian import checkpoint_folder, marian
+from prepsweep.pretrained import checkpoint_folder
+from prepsweep.translators.marian import marian
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from prepsweep.augment.children import make_children
 from prepsweep.augment.draws import Draw, pick, shuffled
+from prepsweep.augment.edits import delete_words
 from prepsweep.augment.inflect import match_case
 from prepsweep.augment.tagger import STOP_WORDS
 from prepsweep.augment.wordnet import WordNet, check_wordnet, load_wordnet
 from prepsweep.errors import Refused
 from prepsweep.randomness import row_rng
-from prepsweep.text import pieces
+from prepsweep.scripts import refuse_other_scripts
+from prepsweep.segmentation import check_segmenter, cut, load_segmenter, word_places
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 Known = dict[str, tuple[list[int], tuple[str, ...]]]
-_OPENS = "\"'“‘(["
 
 
 def eda(
@@ -30,6 +31,7 @@ def eda(
     alpha_ri: float,
     alpha_rs: float,
     p_rd: float,
+    segmenter: str,
     n_aug: int,
     num_proc: int,
 ) -> Dataset:
@@ -43,16 +45,21 @@ def eda(
     replaced word keeps its capitals, an inserted one is followed by a space, a deleted one takes the space before it
     along. An inserted synonym is one of a random word that has any (it tries ten words, takes the first synonym of a
     set, and accepts stop words), and a swap is always of two different places. A text without words leaves as `unchanged`.
+
+    WordNet is English: replacement and insertion pass over other words, and rows mostly in another script are refused
+    unless `alpha_sr` and `alpha_ri` are 0. Chinese is swapped and deleted by characters, or by words (`segmenter=jieba`).
+    No operation looks for antonyms, but any sense of a word may come in, and a deleted "not" flips a label.
     """
     alphas = {"alpha_sr": alpha_sr, "alpha_ri": alpha_ri, "alpha_rs": alpha_rs, "p_rd": p_rd}
-    check(wordnet_dir=wordnet_dir, n_aug=n_aug, **alphas)
+    check(wordnet_dir=wordnet_dir, segmenter=segmenter, n_aug=n_aug, **alphas)
     check_wordnet(wordnet_dir, where="augment.eda.wordnet_dir")
     load_wordnet(wordnet_dir)  # Read before any process is forked, so that all share it.
-    texts_of = partial(_edited, seed=seed, wordnet_dir=wordnet_dir, alphas=tuple(alphas.values()), n_aug=n_aug)
+    load_segmenter(segmenter)
+    texts_of = partial(_edited, seed=seed, wordnet_dir=wordnet_dir, alphas=tuple(alphas.values()), segmenter=segmenter, n_aug=n_aug)
     return make_children(dataset, texts_of, stage="eda", num_proc=num_proc)
 
 
-def check(*, wordnet_dir: str, n_aug: int, **alphas: float) -> None:  # noqa: ARG001 - it is given all arguments
+def check(*, wordnet_dir: str, segmenter: str, n_aug: int, **alphas: float) -> None:  # noqa: ARG001 - it is given all arguments
     """Refuse values that edit nothing, or more than every word."""
     for name, alpha in alphas.items():
         if not (isinstance(alpha, (int, float)) and 0 <= alpha <= 1):
@@ -61,6 +68,14 @@ def check(*, wordnet_dir: str, n_aug: int, **alphas: float) -> None:  # noqa: AR
         raise Refused("augment.eda", "has no operation: alpha_sr, alpha_ri, alpha_rs and p_rd are all 0", "set one, or use augment=none")
     if not (isinstance(n_aug, int) and n_aug >= 1):
         raise Refused("augment.eda.n_aug", f"must be at least 1, got {n_aug!r}", "use augment=none for no children")
+    check_segmenter(segmenter, where="augment.eda")
+
+
+def check_rows(dataset: Dataset, *, alpha_sr: float, alpha_ri: float, **_: object) -> None:
+    """Refuse rows mostly in a script that WordNet has no words of, where an operation asks it for synonyms."""
+    if alpha_sr or alpha_ri:
+        tool = "WordNet, which alpha_sr and alpha_ri use, is English"
+        refuse_other_scripts(dataset, known="Latin", where="augment.eda", tool=tool)
 
 
 def fingerprint(*, wordnet_dir: str, **_: object) -> dict[str, str]:
@@ -69,9 +84,9 @@ def fingerprint(*, wordnet_dir: str, **_: object) -> dict[str, str]:
     return {}
 
 
-def _edited(uid: str, text: str, *, seed: int, wordnet_dir: str, alphas: tuple[float, ...], n_aug: int) -> list[str]:
-    parts = pieces(text)
-    places = [place for place, part in enumerate(parts) if part[0].isalnum()]
+def _edited(uid: str, text: str, *, seed: int, wordnet_dir: str, alphas: tuple[float, ...], segmenter: str, n_aug: int) -> list[str]:
+    parts = cut(text, segmenter)
+    places = word_places(parts)
     if not places:
         return [text] * n_aug
     draw = row_rng(seed, "eda", uid).random
@@ -136,10 +151,4 @@ def _delete(child: list[str], places: list[int], p: float, draw: Draw) -> None:
     gone = [place for place in places if draw() < p]
     if len(gone) == len(places):
         gone.remove(pick(places, draw))
-    for place in reversed(gone):
-        child[place] = ""
-        if place and child[place - 1].isspace():
-            child[place - 1] = ""
-        elif not place or child[place - 1] in _OPENS:
-            behind = next((at for at in range(place, len(child)) if child[at]), place)
-            child[behind] = "" if child[behind].isspace() else child[behind]
+    delete_words(child, gone)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prepsweep.augment.children import make_children
 from prepsweep.augment.draws import pick, shuffled
@@ -14,6 +15,7 @@ from prepsweep.augment.wordnet import VOCABULARY, WordNet, check_wordnet, load_w
 from prepsweep.errors import Refused
 from prepsweep.lineage import table_of
 from prepsweep.randomness import row_rng
+from prepsweep.scripts import refuse_other_scripts
 from prepsweep.text import pieces
 
 if TYPE_CHECKING:
@@ -36,21 +38,21 @@ def synonym(dataset: Dataset, *, seed: int, wordnet_dir: str, replaced_fraction:
     Replaceable is an open-class word whose part of speech is certain here and that has a synonym in a frequent sense.
     Stop words, names (capitals inside a sentence), words of a compound that WordNet lists ("science fiction") and names
     of classes are not, and are never put in. The inflection and the case are kept, and "a" or "an" before the word
-    stays right; so do all other characters. A text without a replaceable word leaves as `unchanged`. English only.
+    stays right; so do all other characters. A text without a replaceable word leaves as `unchanged`. English only: rows
+    mostly in another script are refused. Synonyms of a frequent sense seldom flip a label; antonyms are never among them.
     """
     check(replaced_fraction=replaced_fraction, n_copies=n_copies)
     check_wordnet(wordnet_dir, where="augment.synonym.wordnet_dir")
+    values: dict[str, Any] = {"seed": seed, "wordnet_dir": wordnet_dir, "replaced_fraction": replaced_fraction, "n_copies": n_copies}
+    return replace_words(dataset, relation="synonym", num_proc=num_proc, **values)
+
+
+def replace_words(dataset: Dataset, *, relation: str, num_proc: int, wordnet_dir: str, **values: Any) -> Dataset:
+    """Children with words replaced by another that stands in `relation` to them ("synonym", "antonym"); see `synonym`."""
     classes = tuple(sorted({label.casefold() for label in table_of(dataset).column("label").unique().to_pylist() if label}))
-    replacer_of(wordnet_dir, classes)  # Read before any process is forked, so that all share it.
-    texts_of = partial(
-        _copies,
-        wordnet_dir=wordnet_dir,
-        classes=classes,
-        seed=seed,
-        replaced_fraction=replaced_fraction,
-        n_copies=n_copies,
-    )
-    return make_children(dataset, texts_of, stage="synonym", num_proc=num_proc)
+    replacer_of(wordnet_dir, classes, relation)  # Read before any process is forked, so that all share it.
+    texts_of = partial(_copies, relation=relation, wordnet_dir=wordnet_dir, classes=classes, **values)
+    return make_children(dataset, texts_of, stage=relation, num_proc=num_proc)
 
 
 def check(*, replaced_fraction: float, n_copies: int, **_: object) -> None:
@@ -62,6 +64,11 @@ def check(*, replaced_fraction: float, n_copies: int, **_: object) -> None:
         raise Refused("augment.synonym.n_copies", f"must be at least 1, got {n_copies!r}", "use augment=none for no copies")
 
 
+def check_rows(dataset: Dataset, **_: object) -> None:
+    """Refuse rows mostly in a script that WordNet has no words of."""
+    refuse_other_scripts(dataset, known="Latin", where="augment.synonym", tool="WordNet is English")
+
+
 def fingerprint(*, wordnet_dir: str, **_: object) -> dict[str, str]:
     """Nothing to add (the folder is hashed as an argument); refuses a folder that is not WordNet's."""
     check_wordnet(wordnet_dir, where="augment.synonym.wordnet_dir")
@@ -69,13 +76,13 @@ def fingerprint(*, wordnet_dir: str, **_: object) -> dict[str, str]:
 
 
 def _copies(
-    uid: str, text: str, *, wordnet_dir: str, classes: tuple[str, ...], seed: int, replaced_fraction: float, n_copies: int
+    uid: str, text: str, *, relation: str, wordnet_dir: str, classes: tuple[str, ...], seed: int, replaced_fraction: float, n_copies: int
 ) -> list[str]:
     parts = pieces(text)
-    sites = replacer_of(wordnet_dir, classes).sites(parts)
+    sites = replacer_of(wordnet_dir, classes, relation).sites(parts)
     if not sites:
         return [text] * n_copies
-    draw = row_rng(seed, "synonym", uid).random
+    draw = row_rng(seed, relation, uid).random
     n_replaced = max(1, int(replaced_fraction * len(sites) + 0.5))
     children = []
     for _ in range(n_copies):
@@ -87,16 +94,17 @@ def _copies(
 
 
 @lru_cache(maxsize=4)
-def replacer_of(wordnet_dir: str, classes: tuple[str, ...]) -> Replacer:
-    """The replacer of one WordNet and one set of class names, with its lookup tables, once per process."""
-    return Replacer(load_wordnet(wordnet_dir), frozenset(classes))
+def replacer_of(wordnet_dir: str, classes: tuple[str, ...], relation: str) -> Replacer:
+    """The replacer of one WordNet, one set of class names and one relation, with its lookup tables, once per process."""
+    wordnet = load_wordnet(wordnet_dir)
+    return Replacer(wordnet, frozenset(classes), wordnet.antonyms if relation == "antonym" else wordnet.synonyms)
 
 
 class Replacer:
     """Finds the replaceable words of a text and what may stand in their place."""
 
-    def __init__(self, wordnet: WordNet, classes: frozenset[str]) -> None:
-        self._wordnet = wordnet
+    def __init__(self, wordnet: WordNet, classes: frozenset[str], others: Callable[[str, str], tuple[str, ...]]) -> None:
+        self._wordnet, self._others = wordnet, others
         self._classes = classes | {reading.lemma for name in classes for reading in wordnet.readings(name)}
         self._tagger = Tagger(wordnet)
         self._options = lru_cache(VOCABULARY)(self._find_options)
@@ -121,7 +129,7 @@ class Replacer:
         if lemma in _LIGHT or not self._classes.isdisjoint((word, lemma)):
             return ()
         options: dict[str, None] = {}
-        for other in self._wordnet.synonyms(lemma, pos):
+        for other in self._others(lemma, pos):
             inflected = self._wordnet.inflections.inflect(other, pos, form) if self._is_usable(other, lemma, pos) else None
             if inflected is None or inflected == word or inflected in STOP_WORDS or inflected in self._classes:
                 continue

@@ -40,11 +40,16 @@ class Synset(NamedTuple):
 
     members: tuple[str, ...]
     numbered_frames: tuple[tuple[int, int], ...]
+    # Of each antonym: number of the own word, part of speech and offset of the other synset, number of its word.
+    opposites: tuple[tuple[int, str, int, int], ...]
 
     def frames(self, lemma: str) -> set[int]:
         """Sentence frames of one member: 8 is "Somebody ----s something"."""
-        number = [member.replace(" ", "_").lower() for member in self.members].index(lemma) + 1
-        return {frame for frame, word in self.numbered_frames if word in (0, number)}
+        return {frame for frame, word in self.numbered_frames if word in (0, self.number(lemma))}
+
+    def number(self, lemma: str) -> int:
+        """Place of a member, from 1, as frames and pointers count."""
+        return [member.replace(" ", "_").lower() for member in self.members].index(lemma) + 1
 
 
 class WordNet:
@@ -59,6 +64,7 @@ class WordNet:
         self.pairs = frozenset(lemma for lines in self._index.values() for lemma in lines if lemma.count("_") == 1)
         self.inflections = Inflections(self._exceptions)
         self.synonyms = lru_cache(VOCABULARY)(self._synonyms)
+        self.antonyms = lru_cache(VOCABULARY)(self._antonyms)
         self.any_synonyms = lru_cache(VOCABULARY)(self._any_synonyms)
         self._frequent = lru_cache(VOCABULARY)(self._frequent_senses)
 
@@ -113,6 +119,16 @@ class WordNet:
                     found[member] = None
         return tuple(found)
 
+    def _antonyms(self, lemma: str, pos: str) -> tuple[str, ...]:
+        """Direct antonyms (pointer `!`) of `lemma` in its frequent senses: "good" gives "bad"; in order of sense."""
+        found: dict[str, None] = {}
+        for offset in self._frequent(lemma, pos):
+            synset = self._synset(pos, offset)
+            for word, other_pos, other, other_word in synset.opposites:
+                if word == synset.number(lemma):
+                    found[self._synset(other_pos, other).members[other_word - 1]] = None
+        return tuple(member for member in found if member.islower())
+
     def _any_synonyms(self, word: str) -> tuple[str, ...]:
         """All words of all synsets of all readings of `word`, without the word itself: the pool of EDA."""
         found: dict[str, None] = {}
@@ -159,9 +175,13 @@ class WordNet:
         end = 4 + 2 * int(fields[3], 16)
         # Adjectives have a marker of position at the end: afraid(p).
         members = tuple(re.sub(r"\((?:a|p|ip)\)$", "", word).replace("_", " ") for word in fields[4:end:2])
-        frames = fields[end + 1 + 4 * int(fields[end]) :][1:] if pos == "v" else []
-        numbered = zip(frames[1::3], frames[2::3], strict=True)
-        return Synset(members, tuple((int(frame), int(word, 16)) for frame, word in numbered))
+        behind = end + 1 + 4 * int(fields[end])
+        frames = fields[behind:][1:] if pos == "v" else []
+        numbered = tuple((int(frame), int(word, 16)) for frame, word in zip(frames[1::3], frames[2::3], strict=True))
+        # A pointer is symbol, offset, part of speech, and two hexadecimal numbers in one: own word, other word.
+        pointers = (fields[at : at + 4] for at in range(end + 1, behind, 4))
+        opposites = tuple((int(n[:2], 16), kind, int(to), int(n[2:], 16)) for symbol, to, kind, n in pointers if symbol == "!")
+        return Synset(members, numbered, opposites)
 
 
 def _index_lines(path: Path) -> dict[str, str]:

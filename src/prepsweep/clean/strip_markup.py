@@ -28,7 +28,8 @@ _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
 def strip_markup(dataset: Dataset, *, num_proc: int) -> Dataset:
     """Texts without HTML tags, comments, scripts and styles, with entities as the characters they stand for.
 
-    A block tag (`<br>`, `<p>`) parts two words and becomes a space; an inline tag (`<b>`) vanishes.
+    A block tag (`<br>`, `<p>`) parts two words and becomes a space; an inline tag (`<b>`) vanishes. This works by patterns and
+    makes one line; for text with the line breaks that a browser shows, of whole pages too, see `html`.
     """
     return rewrite(dataset, _strip, num_proc=num_proc)
 

@@ -48,13 +48,15 @@ def compose_runs(overrides: list[str], *, multirun: bool) -> list[DictConfig]:
 def _combinations(parsed: list[Override], *, multirun: bool) -> list[list[str]]:
     lists: list[list[str]] = []
     for override in parsed:
-        if override.value() is None and "." not in override.get_key_element() and override.get_key_element() not in ("study", "experiment"):
-            key = override.get_key_element()
+        key = override.get_key_element()
+        if "@" in key and not override.is_delete() and (override.value() is None or isinstance(override.value(), list)):
+            group = key.partition("@")[0].lstrip("+")
+            raise Refused(key, "takes one option", f"name one of the group {group}, or one that wraps several, such as {group}=one_of")
+        if override.value() is None and "." not in key and key not in ("study", "experiment"):
             raise Refused(key, "null is not an option", f"use {key}=none")
         if override.is_sweep_override():
             if not multirun:
-                raise Refused(override.get_key_element(), "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
-            key = override.get_key_element()
+                raise Refused(key, "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
             lists.append([f"{key}={value}" for value in override.sweep_string_iterator()])
         else:
             lists.append([str(override.input_line)])
@@ -69,7 +71,7 @@ def _compose(overrides: list[str]) -> DictConfig:
     except MissingConfigException as error:
         raise _unknown_option(error) from error
     except ConfigCompositionException as error:
-        raise _unknown_key(error) from error
+        raise _unknown_key(error, overrides) from error
     except (HydraException, OmegaConfBaseException) as error:
         raise Refused("command line", " ".join(str(error).split()), "see python train.py --help") from error
 
@@ -84,17 +86,23 @@ def _unknown_option(error: MissingConfigException) -> Refused:
     return Refused(group, f"no option {option!r}", nearest(option, error.options))
 
 
-def _unknown_key(error: ConfigCompositionException) -> Refused:
+def _unknown_key(error: ConfigCompositionException, overrides: list[str]) -> Refused:
     # Hydra wraps OmegaConf's complaint, which holds the key: "Key 'pth' is not in struct\n full_key: data.pth".
     text = f"{error} {error.__cause__ or ''}"
     key = re.search(r"full_key: (\S+)", text) or re.search(r"Could not override '([^']+)'", text)
     if key is None:
         return Refused("command line", " ".join(str(error).split()), "see python train.py --help")
     full_key = key.group(1)
+    if "@" in full_key:
+        slots = [name for name in re.findall(r"[\w/]+@[\w.]+", text) if name != full_key]
+        owner = full_key.partition("@")[2].rpartition(".")[0].replace(".", "=", 1)
+        return Refused(full_key, "no such place for an option", nearest(full_key, slots) if slots else f"choose {owner} as well")
     if "not in struct" not in text and "No match in the defaults list" not in text:
         return Refused(full_key, " ".join(str(error.__cause__ or error).split("\n")[0].split()), "see python train.py --help")
     parent, _, name = full_key.rpartition(".")
-    base = compose("config")
+    # With the options that were chosen: their keys are the ones that can be meant.
+    choices = [item for item in overrides if "." not in item.partition("=")[0].partition("@")[0] and not item.startswith(("~", full_key))]
+    base = compose("config", choices)
     node = OmegaConf.select(base, parent) if parent else base
     known = [str(k) for k in node if k != "hydra" and not str(k).startswith("_")] if isinstance(node, DictConfig) else []
     return Refused(full_key, "unknown option", nearest(name, known) if known else "see python train.py --help")

@@ -9,6 +9,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.errors import Refused, nearest
+from prepsweep.leaks.report import REACTIONS
 
 _POSITIVE_INT = {
     "model.batch_size",
@@ -24,7 +25,7 @@ _FRACTION = {"model.warmup_fraction", "model.weight_decay"}
 _SEED = {"seed", "seeds.split", "seeds.data", "seeds.model"}
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 # Groups whose options are read key by key; stages are checked against their signatures instead.
-_PLAIN_GROUPS = ("model", "budget", "trainer", "paths", "runtime", "seeds")
+_PLAIN_GROUPS = ("model", "budget", "trainer", "paths", "runtime", "seeds", "guards")
 
 
 def check_values(cfg: DictConfig) -> None:
@@ -39,6 +40,8 @@ def check_values(cfg: DictConfig) -> None:
                 raise Refused(f"{group}.{key}", "is not set", f"add {group}.{key}=…")
             _check(f"{group}.{key}", cfg[group][key])
     _check("data.limit", cfg.data.get("limit"))
+    if cfg.guards.on_leak not in REACTIONS:
+        raise Refused("guards.on_leak", f"unknown reaction {cfg.guards.on_leak!r}", nearest(str(cfg.guards.on_leak), REACTIONS))
     if cfg.trainer.precision not in PRECISIONS:
         raise Refused("trainer.precision", f"unknown precision {cfg.trainer.precision!r}", nearest(str(cfg.trainer.precision), PRECISIONS))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,11 +11,14 @@ from pyarrow import csv as arrow_csv
 from prepsweep.errors import Refused
 from prepsweep.sources.csv_layout import Layout
 from prepsweep.sources.files import GivenFile, given_files, open_text, said
-from prepsweep.sources.table import Columns, Rows, checked_classes, dataset_from, first
+from prepsweep.sources.hooks import check as check_columns
+from prepsweep.sources.hooks import fingerprint
+from prepsweep.sources.table import Columns, Rows, dataset_from, first
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+__all__ = ["check", "csv", "fingerprint"]
 # A row must fit into one block of Arrow's reader: room for two of the longest cells.
 _BLOCK_BYTES = 1 << 23
 # Names for what a shell or Hydra takes for itself when it is not quoted twice.
@@ -30,7 +33,8 @@ def csv(
     text_column: str,
     label_column: str,
     group_column: str | None,
-    classes: list[str] | None,
+    time_column: str | None,
+    classes: list[str] | str | None,
     delimiter: str,
 ) -> Dataset:
     """The rows of one to three CSV files, strictly UTF-8 with a header.
@@ -38,22 +42,15 @@ def csv(
     No value is guessed: `NA`, `None` and `007` are labels like others, an empty text is an empty text. A file that any
     other reader might understand differently is refused with its line.
     """
-    columns, separator = Columns(text_column, label_column, group_column), _separator(delimiter)
+    columns, separator = Columns(text_column, label_column, group_column, time_column), _separator(delimiter)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns, separator) for file in files}, classes=classes)
 
 
-def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, delimiter: str, **_: object) -> None:
+def check(*, delimiter: str, **columns: Any) -> None:
     """Refuse values that no file can fit."""
-    Columns(text_column, label_column, group_column)
-    checked_classes(classes)
+    check_columns(**columns)
     _separator(delimiter)
-
-
-def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
-    """Nothing beyond the files, which the framework hashes; a missing one is refused here with a hint."""
-    given_files(path=path, dev_path=dev_path, test_path=test_path)
-    return {}
 
 
 def _separator(delimiter: str) -> str:
@@ -73,7 +70,8 @@ def _read(file: GivenFile, columns: Columns, delimiter: str) -> Rows:
     texts, labels = table.column(columns.text), table.column(columns.label)
     groups = table.column(columns.group) if columns.group is not None else None
     _refuse_blank_lines(layout, body, names, texts, labels)
-    rows = Rows(texts, labels, groups, where=lambda row: f"{file.path}:{layout.line_of_row(body, row)}")
+    times = table.column(columns.time) if columns.time is not None else None
+    rows = Rows(texts, labels, groups, times, where=lambda row: f"{file.path}:{layout.line_of_row(body, row)}")
     again = first(pc.and_(pc.equal(texts, columns.text), pc.equal(labels, columns.label)))
     if again is not None:
         raise rows.refused(again, "the header again, in the middle of the rows", "take the line out")

@@ -18,11 +18,13 @@ from prepsweep.fingerprints import hash_folder
 from prepsweep.lineage import table_of
 from prepsweep.schema import UNSPLIT
 from prepsweep.sources.files import near, said
-from prepsweep.sources.table import Columns, Rows, as_names, as_text, checked_classes, dataset_from, first
+from prepsweep.sources.hooks import check
+from prepsweep.sources.table import Columns, Rows, as_names, as_text, as_times, dataset_from, first
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
+__all__ = ["check", "fingerprint", "hub"]
 _SMALL = ["README.md"]
 _OFFLINE = (
     "download it once where the hub can be reached (then HF_HUB_OFFLINE=1 uses that copy), set data.name to a folder, or use data=csv"
@@ -37,10 +39,11 @@ def hub(
     text_column: str,
     label_column: str,
     group_column: str | None,
+    time_column: str | None,
     train_split: str,
     dev_split: str | None,
     test_split: str | None,
-    classes: list[str] | None,
+    classes: list[str] | str | None,
 ) -> Dataset:
     """The rows of one to three splits; class numbers become the names that the data set gives them.
 
@@ -48,7 +51,7 @@ def hub(
     are fetched once into the hub's cache, all of them, and read from there: no code of the data set runs, and a copy of
     another commit is never taken for it.
     """
-    columns = Columns(text_column, label_column, group_column)
+    columns = Columns(text_column, label_column, group_column, time_column)
     folder = Path(name) if Path(name).is_dir() else _fetched(name, revision)
     if (folder / f"{Path(name).name}.py").is_file():
         fix = "set data.revision=refs/convert/parquet, or data.name to a copy in Parquet"
@@ -63,12 +66,6 @@ def hub(
         if split in list(given.values())[:place]:
             raise Refused(key, f"the split {split!r} is named twice", f"name another split, or set {key}=null: it is cut from train then")
     return dataset_from({splits[key]: _rows(loaded[split], f"{name}:{split}", columns) for key, split in given.items()}, classes=classes)
-
-
-def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, **_: object) -> None:
-    """Refuse values that no data set can fit."""
-    Columns(text_column, label_column, group_column)
-    checked_classes(classes)
 
 
 def fingerprint(*, name: str, revision: str | None, **_: object) -> dict[str, str]:
@@ -176,7 +173,8 @@ def _rows(split: Dataset, where: str, columns: Columns) -> Rows:
     labels = table.column(columns.label)
     names = getattr(split.features[columns.label], "names", None)
     labels = _named(labels, names, where) if names else as_names(labels, columns.label, where, role="label")
-    return Rows(as_text(table.column(columns.text), columns.text, where), labels, groups, where=lambda row: f"{where}:{row + 1}")
+    times = as_times(table.column(columns.time), columns.time, where) if columns.time is not None else None
+    return Rows(as_text(table.column(columns.text), columns.text, where), labels, groups, times, where=lambda row: f"{where}:{row + 1}")
 
 
 def _named(numbers: pa.ChunkedArray, names: list[str], where: str) -> pa.ChunkedArray:

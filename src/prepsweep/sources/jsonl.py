@@ -12,11 +12,13 @@ import pyarrow as pa
 
 from prepsweep.errors import Refused
 from prepsweep.sources.files import GivenFile, TextFile, given_files, open_text
-from prepsweep.sources.table import Columns, Rows, checked_classes, dataset_from
+from prepsweep.sources.hooks import check, fingerprint
+from prepsweep.sources.table import Columns, Rows, dataset_from
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+__all__ = ["check", "fingerprint", "jsonl"]
 _ROWS_PER_CHUNK = 100_000
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -45,28 +47,17 @@ def jsonl(
     text_column: str,
     label_column: str,
     group_column: str | None,
-    classes: list[str] | None,
+    time_column: str | None,
+    classes: list[str] | str | None,
 ) -> Dataset:
     """The rows of one to three JSON lines files, strictly one object a line.
 
     A text must be a string. A label may be a string, an integer or a boolean and becomes its JSON token (`3`, `true`);
     one file holds one kind of them.
     """
-    columns = Columns(text_column, label_column, group_column)
+    columns = Columns(text_column, label_column, group_column, time_column)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
-
-
-def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, **_: object) -> None:
-    """Refuse values that no file can fit."""
-    Columns(text_column, label_column, group_column)
-    checked_classes(classes)
-
-
-def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
-    """Nothing beyond the files, which the framework hashes; a missing one is refused here with a hint."""
-    given_files(path=path, dev_path=dev_path, test_path=test_path)
-    return {}
 
 
 def _read(file: GivenFile, columns: Columns) -> Rows:
@@ -91,11 +82,12 @@ def _read(file: GivenFile, columns: Columns) -> Rows:
     _flush(takers, file, number)
     made = {taker.name: pa.chunked_array(taker.chunks, pa.string()) for taker in takers}
     groups = made[columns.group] if columns.group is not None else None
-    return Rows(made[columns.text], made[columns.label], groups, where=lambda row: f"{file.path}:{row + 1}")
+    times = made[columns.time] if columns.time is not None else None
+    return Rows(made[columns.text], made[columns.label], groups, times, where=lambda row: f"{file.path}:{row + 1}")
 
 
 class _Column:
-    """The values of one key: a text as it is, a class or a group as its JSON token."""
+    """The values of one key: a text as it is, a class, a group or a time as its JSON token."""
 
     def __init__(self, name: str, *, is_text: bool) -> None:
         self.name, self.is_text = name, is_text

@@ -9,11 +9,13 @@ import pyarrow.parquet as arrow_parquet
 
 from prepsweep.errors import Refused
 from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind, said
-from prepsweep.sources.table import Columns, Rows, as_names, as_text, checked_classes, dataset_from
+from prepsweep.sources.hooks import check, fingerprint
+from prepsweep.sources.table import Columns, Rows, as_names, as_text, as_times, dataset_from
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+__all__ = ["check", "fingerprint", "parquet"]
 _MAGIC = b"PAR1"
 
 
@@ -25,27 +27,16 @@ def parquet(
     text_column: str,
     label_column: str,
     group_column: str | None,
-    classes: list[str] | None,
+    time_column: str | None,
+    classes: list[str] | str | None,
 ) -> Dataset:
     """The rows of one to three Parquet files; places of faults are row numbers from 1.
 
     A text must be a string column. Labels are strings as they stand, integers in decimal, booleans as `true` and `false`.
     """
-    columns = Columns(text_column, label_column, group_column)
+    columns = Columns(text_column, label_column, group_column, time_column)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
-
-
-def check(*, text_column: str, label_column: str, group_column: str | None, classes: list[str] | None, **_: object) -> None:
-    """Refuse values that no file can fit."""
-    Columns(text_column, label_column, group_column)
-    checked_classes(classes)
-
-
-def fingerprint(*, path: str, dev_path: str | None, test_path: str | None, **_: object) -> dict[str, str]:
-    """Nothing beyond the files, which the framework hashes; a missing one is refused here with a hint."""
-    given_files(path=path, dev_path=dev_path, test_path=test_path)
-    return {}
 
 
 def _read(file: GivenFile, columns: Columns) -> Rows:
@@ -64,6 +55,7 @@ def _read(file: GivenFile, columns: Columns) -> Rows:
         as_text(table.column(columns.text), columns.text, where),
         as_names(table.column(columns.label), columns.label, where, role="label"),
         as_names(table.column(columns.group), columns.group, where, role="group") if columns.group is not None else None,
+        as_times(table.column(columns.time), columns.time, where) if columns.time is not None else None,
         where=lambda row: f"{where}:{row + 1}",
     )
 

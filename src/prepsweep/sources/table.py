@@ -15,10 +15,13 @@ from prepsweep.errors import Refused
 from prepsweep.lineage import dataset_of
 from prepsweep.schema import source_table
 from prepsweep.sources.files import MAX_CELL_BYTES, near, short
+from prepsweep.sources.times import not_a_time
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+# `data.classes` where the labels are made right by cleaning.
+ANY_CLASSES = "any"
 _MANY_CLASSES = 20
 _DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+|nan|NaN")
 _SPLIT_ORDER = ("", "train", "dev", "test")
@@ -31,6 +34,7 @@ class Columns:
     text: str
     label: str
     group: str | None
+    time: str | None
 
     def __post_init__(self) -> None:
         if self.text == self.label:
@@ -39,7 +43,7 @@ class Columns:
     @property
     def named(self) -> dict[str, str]:
         """Argument → column."""
-        columns = {"text_column": self.text, "label_column": self.label, "group_column": self.group}
+        columns = {"text_column": self.text, "label_column": self.label, "group_column": self.group, "time_column": self.time}
         return {argument: name for argument, name in columns.items() if name is not None}
 
     def check(self, there: Iterable[str], where: str, what: str, *, fix: str | None = None) -> None:
@@ -57,6 +61,7 @@ class Rows:
     texts: pa.ChunkedArray
     labels: pa.ChunkedArray
     groups: pa.ChunkedArray | None
+    times: pa.ChunkedArray | None
     where: Callable[[int], str]
 
     def refused(self, row: int, what: str, fix: str) -> Refused:
@@ -68,25 +73,28 @@ def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None) ->
     """The rows of `parts` (split → rows) as a data set under the row contract.
 
     Texts and labels keep their exact characters; a text of white space alone stays, cleaning counts it. Refused are
-    missing texts, blank labels, and labels that are probably one class in two spellings, unless `classes` lists both.
+    missing texts, blank labels, and labels that are probably one class in two spellings, unless `classes` lists both or
+    is "any", because a cleaning stage makes them one.
     """
     ordered = {split: parts[split] for split in _SPLIT_ORDER if split in parts}
     known = checked_classes(classes)
     for rows in ordered.values():
         _check_cells(rows)
         _check_labels(rows, known)
-    if known is None:
+        _check_times(rows)
+    if known is None and classes != ANY_CLASSES:
         _refuse_look_alikes(list(ordered.values()))
         _refuse_continuous(list(ordered.values()))
     texts, labels = _joined(rows.texts for rows in ordered.values()), _joined(rows.labels for rows in ordered.values())
     splits = pa.chunked_array([pa.repeat(pa.scalar(split), len(rows.texts)) for split, rows in ordered.items()])
-    groups = [rows.groups for rows in ordered.values() if rows.groups is not None]
-    return dataset_of(source_table(texts, labels, splits, {"group": _joined(groups)} if groups else {}))
+    extra = {"group": [rows.groups for rows in ordered.values()], "time": [rows.times for rows in ordered.values()]}
+    there = {name: _joined(c for c in columns if c is not None) for name, columns in extra.items() if columns[0] is not None}
+    return dataset_of(source_table(texts, labels, splits, there))
 
 
 def checked_classes(classes: Sequence[str] | None) -> list[str] | None:
     """`data.classes` as given, None for whatever the rows hold; refused where it is not a list of distinct names."""
-    if classes is None:
+    if classes is None or classes == ANY_CLASSES:
         return None
     if isinstance(classes, str) or not classes:
         raise Refused("data.classes", f"must be a list of class names, got {classes!r}", "write it as data.classes=[negative,positive]")
@@ -120,6 +128,16 @@ def as_names(column: pa.ChunkedArray, name: str, where: str, *, role: str) -> pa
     return column.cast(kind).cast(pa.string())
 
 
+def as_times(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
+    """A typed column as times in text: dates in ISO 8601, numbers in decimal, strings as they are."""
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+        return column.cast(pa.string())
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return column.cast(pa.string())
+    raise Refused(where, f"column {name!r} holds {kind}, not times", "set data.time_column to a column of dates or numbers")
+
+
 def first(mask: pa.ChunkedArray) -> int | None:
     """Position of the first true value, None where there is none."""
     found: int = pc.index(mask, pa.scalar(True)).as_py()
@@ -144,6 +162,17 @@ def _check_cells(rows: Rows) -> None:
         raise rows.refused(row, "the group is blank", "fill it in: rows of one group stay in one split")
 
 
+def _check_times(rows: Rows) -> None:
+    if rows.times is None:
+        return
+    if rows.times.null_count and (row := first(pc.is_null(rows.times))) is not None:
+        raise rows.refused(row, "the time is missing (null)", "fill it in, or take the row out")
+    row = not_a_time(rows.times)
+    if row is not None:
+        what = f"{short(rows.times[row].as_py())} is no time that can be compared with the others"
+        raise rows.refused(row, what, "write all as 2024-05-31 or 2024-05-31T14:00:00, with a zone in all or in none, or as numbers")
+
+
 def _check_labels(rows: Rows, classes: list[str] | None) -> None:
     for label in pc.unique(rows.labels).to_pylist():
         if not _folded(label):
@@ -164,7 +193,8 @@ def _refuse_look_alikes(parts: list[Rows]) -> None:
                 # Where they look alike, only the code points tell them apart.
                 shown, other = (short(label), short(known)) if difference == "case" else (ascii(label[:80]), ascii(known[:80]))
                 what = f"label {shown} differs from {other} ({there.where(_row_of(there, known))}) only in {difference}"
-                raise rows.refused(_row_of(rows, label), what, "make them one, or list both in data.classes")
+                fix = "make them one (data.classes=any with clean=fix_labels does), or list both in data.classes"
+                raise rows.refused(_row_of(rows, label), what, fix)
 
 
 def _refuse_continuous(parts: list[Rows]) -> None:

@@ -1,8 +1,10 @@
-"""One label a text: cross-entropy, accuracy and F1, scikit-learn's report."""
+"""One label a text: the loss of `task.loss`, accuracy and F1, scikit-learn's report."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from prepsweep.metrics import scores
+from prepsweep.tasks.losses import Loss
 
 MONITOR = "macro_f1"
 
@@ -22,8 +25,11 @@ class TextClassification:
 
     monitor = MONITOR
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], *, loss: Loss, priors: Sequence[float] = ()) -> None:
+        """`loss` is a loss of single rows (`losses.py`); `priors` are the shares of the classes among the train rows."""
         self.classes = list(classes)
+        given = {"priors": priors} if "priors" in inspect.signature(loss).parameters else {}
+        self.row_losses = partial(loss, **given)
 
     def load_model(self, folder: Path) -> torch.nn.Module:
         """The checkpoint with a classification head over the classes, in float32; a new head is drawn from torch's generator."""
@@ -53,8 +59,8 @@ class TextClassification:
         return np.asarray(index.to_numpy(), dtype=np.int64)
 
     def loss(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
-        """Mean cross-entropy over the rows, each by its weight (0-dimensional)."""
-        losses = torch.nn.functional.cross_entropy(logits.float(), batch["labels"], reduction="none")
+        """Mean loss over the rows, each by its weight (0-dimensional)."""
+        losses = self.row_losses(logits, batch["labels"])
         return (losses * batch["weights"]).sum() / batch["weights"].sum()
 
     def scores(self, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:

@@ -46,7 +46,12 @@ SYNSETS = [
     ("r", "quickly rapidly", "6 4"),
     ("r", "surely sure", "5 1"),
     ("a", "sure", "9"),
+    ("a", "bright", "5"),
+    ("a", "dull sluggish", "4 1"),
+    ("a", "awful", "3"),
 ]
+# First words of two synsets of one part of speech that are antonyms, in both directions.
+ANTONYMS = {"bright": "dull", "dull": "bright", "funny": "awful", "awful": "funny"}
 # Sentence frames of verbs, (frame, number of the word or 0 for all); the others have frame 8 for all.
 FRAMES = {"live inhabit": [(1, 1), (8, 2)]}
 EXCEPTIONS = {
@@ -61,18 +66,9 @@ def write_wordnet(folder: Path, *, counts: bool = True) -> Path:
     """A WordNet of `SYNSETS` in the formats of wndb(5WN) and cntlist(5WN), offsets and licence lines included."""
     senses: dict[str, dict[str, list[tuple[int, int]]]] = {pos: defaultdict(list) for pos in FILES}
     for pos, name in FILES.items():
-        data = "  1 This software and database is being provided to you, the LICENSEE, by  \n  2 the tests.  \n"
-        for synset_pos, words, uses in SYNSETS:
-            if synset_pos != pos:
-                continue
-            spelled = words.split()
-            for word, n_uses in zip(spelled, uses.split(), strict=True):
-                senses[pos][word.partition("(")[0].lower()].append((len(data), int(n_uses)))
-            line = f"{len(data):08d} 03 {pos} {len(spelled):02x} {' '.join(f'{word} 0' for word in spelled)} 001 @ 00001740 {pos} 0000"
-            frames = FRAMES.get(words, [(8, 0)])
-            numbered = "".join(f" + {frame:02d} {number:02x}" for frame, number in frames)
-            line += f" {len(frames):02d}{numbered}" if pos == "v" else ""
-            data += f'{line} | a gloss; "with | a bar"  \n'
+        # Offsets have eight digits, so that they stay when the antonyms' own are written in the second turn.
+        data = _data_lines(pos, {}, defaultdict(list))
+        data = _data_lines(pos, {line.split()[4]: int(line[:8]) for line in data.splitlines()[2:]}, senses[pos])
         (folder / f"data.{name}").write_text(data, encoding="latin-1")
         index = "  1 This software and database is being provided to you, the LICENSEE, by  \n"
         for lemma, found in sorted(senses[pos].items()):
@@ -84,6 +80,27 @@ def write_wordnet(folder: Path, *, counts: bool = True) -> Path:
     if counts:
         (folder / "cntlist.rev").write_text("".join(_count_lines(senses)), encoding="latin-1")
     return folder
+
+
+def _data_lines(pos: str, offsets: dict[str, int], senses: dict[str, list[tuple[int, int]]]) -> str:
+    """The data file of one part of speech; `senses` is filled with (offset, tagged uses) of every word."""
+    data = "  1 This software and database is being provided to you, the LICENSEE, by  \n  2 the tests.  \n"
+    for synset_pos, words, uses in SYNSETS:
+        if synset_pos != pos:
+            continue
+        spelled = words.split()
+        for word, n_uses in zip(spelled, uses.split(), strict=True):
+            senses[word.partition("(")[0].lower()].append((len(data), int(n_uses)))
+        pointers = [f"@ 00001740 {pos} 0000"]
+        if spelled[0] in ANTONYMS:
+            pointers.append(f"! {offsets.get(ANTONYMS[spelled[0]], 0):08d} {pos} 0101")
+        members = " ".join(f"{word} 0" for word in spelled)
+        line = f"{len(data):08d} 03 {pos} {len(spelled):02x} {members} {len(pointers):03d} {' '.join(pointers)}"
+        frames = FRAMES.get(words, [(8, 0)])
+        numbered = "".join(f" + {frame:02d} {number:02x}" for frame, number in frames)
+        line += f" {len(frames):02d}{numbered}" if pos == "v" else ""
+        data += f'{line} | a gloss; "with | a bar"  \n'
+    return data
 
 
 def _count_lines(senses: dict[str, dict[str, list[tuple[int, int]]]]) -> list[str]:

@@ -26,7 +26,7 @@ ONLY = {name: dict.fromkeys(ALPHAS, 0.0) | {name: 0.1} for name in ALPHAS}
 
 
 def run(dataset: Dataset, folder: Path, **changes: Any) -> Dataset:
-    arguments: dict[str, Any] = {"seed": 0, "wordnet_dir": str(folder), "n_aug": 4, "num_proc": 1} | ALPHAS
+    arguments: dict[str, Any] = {"seed": 0, "wordnet_dir": str(folder), "segmenter": "characters", "n_aug": 4, "num_proc": 1} | ALPHAS
     return eda(dataset, **(arguments | changes))
 
 
@@ -160,13 +160,14 @@ def refuse(arguments: dict[str, Any]) -> None:
 def test_bad_values_are_refused_by_the_stage_and_before(wordnet_folder: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused, match=f"^{re.escape(message)}"):
         run(rows_of([("A cat.", "fresh")]), wordnet_folder, **changes)
-    arguments: dict[str, Any] = {"wordnet_dir": str(wordnet_folder), "n_aug": 4} | ALPHAS | changes
+    arguments: dict[str, Any] = {"wordnet_dir": str(wordnet_folder), "segmenter": "characters", "n_aug": 4} | ALPHAS | changes
     with pytest.raises(Refused, match=f"^{re.escape(message)}"):
         refuse(arguments)
 
 
 def test_a_row_does_not_draw_from_another(wordnet_folder: Path) -> None:
     options: dict[str, Any] = {"seed": 0, "wordnet_dir": str(wordnet_folder), "alphas": (0.1, 0.1, 0.1, 0.1), "n_aug": 4}
+    options |= {"segmenter": "characters"}
     alone = _edited("uid", TEXT, **options)
     _edited("another", TEXT, **options)
     assert _edited("uid", TEXT, **options) == alone

@@ -12,7 +12,8 @@ from transformers import GenerationMixin
 from prepsweep.augment.backtranslate_marian import backtranslate_marian, check, fingerprint
 from prepsweep.errors import Refused
 from prepsweep.lineage import table_of
-from prepsweep.translators.marian import batches_by_length, checkpoint_folder, marian
+from prepsweep.pretrained import batches_by_length, checkpoint_folder
+from prepsweep.translators.marian import marian
 from tests.conftest import make_reviews, rows_of
 
 TEXTS = ["the cat sat", "a film", "funny story of a bird and a cat", "", "this is great fun", "  ", "dogs", "the " * 60]

@@ -142,8 +142,8 @@ def test_hash_seed_and_locale_do_not_matter(wordnet_folder: Path) -> None:
     script = (
         "from prepsweep.augment import synonym, eda; t = 'The cats enjoyed big films and old stories, quickly.';"
         f"k = dict(wordnet_dir={str(wordnet_folder)!r}, seed=3);"
-        "print(synonym._copies('u', t, classes=('kid', 'award'), replaced_fraction=0.5, n_copies=3, **k));"
-        "print(eda._edited('u', t, alphas=(0.2, 0.2, 0.2, 0.2), n_aug=9, **k))"
+        "print(synonym._copies('u', t, relation='synonym', classes=('kid', 'award'), replaced_fraction=0.5, n_copies=3, **k));"
+        "print(eda._edited('u', t, segmenter='characters', alphas=(0.2, 0.2, 0.2, 0.2), n_aug=9, **k))"
     )
     said = set()
     for hash_seed, locale in (("1", "C"), ("2", "C.UTF-8")):
@@ -203,7 +203,7 @@ def test_real_reviews_keep_all_but_single_words(real_wordnet: WordNet) -> None:
 
 
 def test_real_parts_of_speech(real_wordnet: WordNet) -> None:
-    replacer = Replacer(real_wordnet, frozenset())
+    replacer = Replacer(real_wordnet, frozenset(), real_wordnet.synonyms)
     replaced: dict[str, tuple[str, ...]] = {}
     for text in REVIEWS:
         parts = pieces(text)

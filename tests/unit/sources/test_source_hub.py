@@ -38,7 +38,7 @@ def write(folder: str | Path, split: str, texts: list[str], labels: list[int], n
 
 
 def call(**given: Any) -> Dataset:
-    standard = {"config": None, "revision": None, "text_column": "text", "label_column": "label", "group_column": None}
+    standard = {"config": None, "revision": None, "text_column": "text", "label_column": "label", "group_column": None, "time_column": None}
     splits = {"train_split": "train", "dev_split": None, "test_split": None, "classes": None}
     return hub(**{**standard, **splits, **given})
 

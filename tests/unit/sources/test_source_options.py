@@ -33,7 +33,7 @@ def data() -> None:
 @pytest.mark.parametrize("option", FILES)
 def test_file_options(option: str, data: None) -> None:
     source = source_of(compose(f"data={option}", f"data.path=rows.{option}"))
-    assert [(row["text"], row["label"], row["split"]) for row in source()] == [(text, label, "") for text, label in ROWS]
+    assert [(row["text"], row["label"], row["split"]) for row in source().rows] == [(text, label, "") for text, label in ROWS]
     before = source.key(None)
     Path(f"rows.{option}").rename("renamed")
     assert source_of(compose(f"data={option}", "data.path=renamed")).key(None) == before
@@ -48,7 +48,7 @@ def test_hub_options(option: str) -> None:
         rows = pa.table({settings["text_column"]: [f"{place}", "b"], settings["label_column"]: ["x", "y"]})
         arrow_parquet.write_table(rows, f"copy/{split}.parquet")
     source = source_of(compose(f"data={option}", "data.name=copy"))
-    assert set(source()[:]["split"]) == ({"", "test"} if option != "hub" else {""})
+    assert set(source().rows[:]["split"]) == ({"", "test"} if option != "hub" else {""})
     assert source.key(None)
 
 

@@ -1,0 +1,115 @@
+"""Texts that differ in at most one word in twenty, all of them, without comparing each with each.
+
+A changed word touches at most five of a text's runs of five words. So two texts that are k changes apart have a run in
+common among the 5k + 1 rarest of each (the prefix filter of Chaudhuri, Ganti & Kaushik 2006, ICDE, and Xiao et al. 2008,
+WWW): only rows that meet there are compared, word by word. Most of the rarest runs occur once, and cost nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prepsweep.leaks.words import Mask, Numbers, Stream
+
+ONE_IN = 20
+_RUN = 5
+# Of rows that share a run with more rows than this (a template, a signature), each is compared with so many.
+_MAX_PARTNERS = 64
+
+
+def near_rows(words: Stream, rows: Numbers, sources: Numbers) -> Mask:
+    """Which of `rows` are within `max(words) // 20` inserted, deleted or replaced words of one of `sources`."""
+    found = np.zeros(len(rows), dtype=bool)
+    pairs = _candidates(words, rows, sources)
+    for at, source in pairs.tolist():
+        if not found[at]:
+            found[at] = is_near(_words(words, rows[at]), _words(words, source))
+    return found
+
+
+def is_near(one: list[int], other: list[int]) -> bool:
+    """Whether two texts are as close as the longer one allows."""
+    limit = max(len(one), len(other)) // ONE_IN
+    if abs(len(one) - len(other)) > limit:
+        return False
+    begin = 0
+    while begin < min(len(one), len(other)) and one[begin] == other[begin]:
+        begin += 1
+    one, other = one[begin:], other[begin:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    return _distance_within(one, other, limit)
+
+
+def _distance_within(one: list[int], other: list[int], limit: int) -> bool:
+    """Whether the edit distance is at most `limit`, in a band of that width (Ukkonen 1985)."""
+    far = limit + 1
+    costs = [min(place, far) for place in range(len(other) + 1)]
+    for row, word in enumerate(one, start=1):
+        low, high = max(1, row - limit), min(len(other), row + limit)
+        last = [far] * (len(other) + 1)
+        last[0] = min(row, far)
+        for place in range(low, high + 1):
+            changed = costs[place - 1] + (word != other[place - 1])
+            last[place] = min(changed, costs[place] + 1, last[place - 1] + 1, far)
+        costs = last
+    return costs[len(other)] <= limit
+
+
+def _words(words: Stream, row: int) -> list[int]:
+    found: list[int] = words.ids[words.starts[row] : words.starts[row + 1]].tolist()
+    return found
+
+
+def _candidates(words: Stream, rows: Numbers, sources: Numbers) -> Numbers:
+    """Pairs of a place in `rows` and a row of `sources` that share one of their rarest runs."""
+    runs, owners = _rarest(words, np.concatenate([rows, sources]))
+    is_row = owners < len(rows)
+    theirs, keys = owners[~is_row] - len(rows), runs[~is_row]
+    order = np.argsort(keys, kind="stable")
+    theirs, keys = theirs[order], keys[order]
+    mine, asked = owners[is_row], runs[is_row]
+    first = np.searchsorted(keys, asked)
+    n_found = np.minimum(np.searchsorted(keys, asked, side="right") - first, _MAX_PARTNERS)
+    steps = np.arange(n_found.sum()) - np.repeat(np.cumsum(n_found) - n_found, n_found)
+    pairs = np.stack([np.repeat(mine, n_found), theirs[np.repeat(first, n_found) + steps]], axis=1)
+    pairs = np.unique(pairs, axis=0)
+    pairs[:, 1] = sources[pairs[:, 1]]
+    one, other = words.lengths[rows[pairs[:, 0]]], words.lengths[pairs[:, 1]]
+    alike: Numbers = pairs[np.abs(one - other) <= np.maximum(one, other) // ONE_IN]
+    return alike
+
+
+def _rarest(words: Stream, rows: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
+    """The rarest runs of each of `rows` that has enough words, without those that occur once: (run, place in `rows`)."""
+    # A partner may be longer by as many words as may be changed.
+    allowed = words.lengths[rows] // (ONE_IN - 1)
+    runs, owners = _runs(words, rows[allowed > 0])
+    owners = np.flatnonzero(allowed > 0)[owners]
+    _, back, counts = np.unique(runs, return_inverse=True, return_counts=True)
+    n_runs = counts[back]
+    n_wanted = _RUN * allowed + 1 - np.bincount(owners[n_runs == 1], minlength=len(rows))
+    kept = (n_runs > 1) & (n_wanted[owners] > 0)
+    runs, owners, n_runs = runs[kept], owners[kept], n_runs[kept]
+    order = np.lexsort((runs, n_runs, owners))
+    runs, owners = runs[order], owners[order]
+    is_new = np.ones(len(runs), dtype=bool)
+    is_new[1:] = (runs[1:] != runs[:-1]) | (owners[1:] != owners[:-1])
+    runs, owners = runs[is_new], owners[is_new]
+    rank = np.arange(len(owners)) - np.searchsorted(owners, owners)
+    kept = rank < n_wanted[owners]
+    return runs[kept], owners[kept]
+
+
+def _runs(words: Stream, rows: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
+    """Every run of five words of `rows` as a hash, and the place in `rows` that it is from."""
+    n_runs = np.maximum(words.lengths[rows] - _RUN + 1, 0)
+    owners = np.repeat(np.arange(len(rows)), n_runs)
+    steps = np.arange(n_runs.sum()) - np.repeat(np.cumsum(n_runs) - n_runs, n_runs)
+    at = words.starts[rows][owners] + steps
+    runs = np.zeros(len(at), dtype=np.uint64)
+    for place in range(_RUN):
+        runs = (runs ^ words.ids[at + place].astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        runs ^= runs >> np.uint64(29)
+    return runs, owners

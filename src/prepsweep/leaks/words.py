@@ -1,0 +1,100 @@
+"""All words of all texts as one stream of numbers: texts are split once, and then compared by numpy."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from prepsweep.progress import track
+from prepsweep.text import WORD
+
+Numbers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+# Marks count as well where one token gives a label away: "★★★★★", "👍".
+_TOKEN = re.compile(rf"{WORD.pattern}|[^\w\s]")
+_NOT_READ = r"[\p{P}\p{Z}\p{Cc}\p{Cf}]+"
+_ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Row `i` has the tokens `ids[starts[i]:starts[i + 1]]`; `names[id]` is the token, in lower case."""
+
+    ids: Numbers
+    starts: Numbers
+    names: pa.Array
+
+    @cached_property
+    def rows(self) -> Numbers:
+        """The row of each token."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.lengths)
+
+    @cached_property
+    def lengths(self) -> Numbers:
+        """Tokens of each row."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def words(self) -> Stream:
+        """The stream without marks."""
+        is_word = pc.match_substring_regex(self.names, r"[\p{L}\p{N}]").to_numpy(zero_copy_only=False)
+        kept = is_word[self.ids] if len(self.ids) else np.zeros(0, dtype=bool)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(self.rows[kept], minlength=len(self.lengths)))])
+        return Stream(self.ids[kept], starts, self.names)
+
+    def rows_with(self, phrase: list[str]) -> Mask:
+        """Rows in which the tokens of `phrase` stand one after the other."""
+        wanted = [pc.index(self.names, pa.scalar(token)).as_py() for token in phrase]
+        found = np.zeros(len(self.lengths), dtype=bool)
+        if not phrase or -1 in wanted:
+            return found
+        at = np.flatnonzero(self.ids == wanted[0])
+        for place, token in enumerate(wanted[1:], start=1):
+            at = at[at + place < len(self.ids)]
+            at = at[(self.ids[at + place] == token) & (self.rows[at + place] == self.rows[at])]
+        found[self.rows[at]] = True
+        return found
+
+
+def stream_of(texts: pa.ChunkedArray) -> Stream:
+    """The tokens of `texts` in lower case and Unicode normal form C."""
+    lower = _lower(texts)
+    lengths: list[Numbers] = [np.zeros(0, dtype=np.int64)]
+    tokens: list[pa.Array] = [pa.array([], pa.string())]
+    for start in track(range(0, len(lower), _ROWS_AT_ONCE), "looking for leaks"):
+        found = [_TOKEN.findall(text) for text in lower.slice(start, _ROWS_AT_ONCE).to_pylist()]
+        lengths.append(np.fromiter(map(len, found), np.int64, len(found)))
+        tokens.append(pa.array(chain.from_iterable(found), pa.string()))
+    coded = pa.chunked_array(tokens).combine_chunks().dictionary_encode()
+    ids = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return Stream(ids, np.concatenate([[0], np.cumsum(np.concatenate(lengths))]), coded.dictionary)
+
+
+def class_names(labels: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each class with the words of its name: `card_arrival` has two; a name without any word is left out."""
+    for label in labels:
+        words = WORD.findall(_lower(pa.chunked_array([[label]]))[0].as_py())
+        if words:
+            yield label, words
+
+
+def folded(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts without case, white space, punctuation and invisible characters, in normal form C; emoji stay."""
+    return pc.replace_substring_regex(_lower(texts), _NOT_READ, "")
+
+
+def codes(column: pa.ChunkedArray) -> Numbers:
+    """The same number for the same value."""
+    return np.asarray(column.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _lower(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_lower(pc.utf8_normalize(texts, "NFC"))

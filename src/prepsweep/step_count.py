@@ -1,0 +1,22 @@
+"""Tells whoever waits for a run how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+
+OnStep = Callable[[int, int], None]
+
+
+class StepCount(pl.Callback):
+    """Calls `on_step(done, total)` after each optimizer step."""
+
+    def __init__(self, on_step: OnStep) -> None:
+        self.on_step, self.told = on_step, 0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step > self.told:
+            self.told = trainer.global_step
+            self.on_step(self.told, trainer.max_steps)

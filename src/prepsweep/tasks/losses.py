@@ -1,0 +1,89 @@
+"""Losses of single rows, for training: the balance of the classes as a property of the loss.
+
+A loss is a plain function `(logits, labels, *, options) -> losses` of shapes (n_rows, n_classes), (n_rows,) and (n_rows,);
+the task weighs the rows and takes the mean. One that has `priors` in its signature is given the share of each class
+among the train rows, in the order of the classes. Evaluation keeps to plain cross-entropy, so that arms can be compared.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from omegaconf import DictConfig
+
+from prepsweep.errors import Refused, nearest
+from prepsweep.stages import instance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Loss = Callable[..., "Tensor"]
+INJECTED = ("priors",)
+_WHERE = "task.loss"
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """-log p of the true class."""
+    from torch.nn import functional
+
+    return functional.cross_entropy(logits.float(), labels, reduction="none")
+
+
+def focal(logits: Tensor, labels: Tensor, *, gamma: float) -> Tensor:
+    """-(1 - p) ** gamma * log p of the true class: what is learned already weighs little; gamma 0 is cross-entropy.
+
+    Lin et al. (2017), Focal Loss for Dense Object Detection, arXiv:1708.02002, equation 4.
+    """
+    import torch
+
+    losses = cross_entropy(logits, labels)
+    # At p = 1 the slope of (1 - p) ** gamma is infinite for gamma below 1: held off 0, or one sure row makes it all NaN.
+    missing = (-torch.expm1(-losses)).clamp_min(torch.finfo(losses.dtype).eps)
+    return missing**gamma * losses
+
+
+def logit_adjust(logits: Tensor, labels: Tensor, *, priors: Sequence[float], tau: float) -> Tensor:
+    """Cross-entropy of the logits plus tau * log prior: rare classes must win by a wider margin; tau 0 is cross-entropy.
+
+    Menon et al. (2021), Long-tail Learning via Logit Adjustment, arXiv:2007.07314, equation 10. After `oversample` all
+    priors are alike, and it does nothing.
+    """
+    import torch
+
+    # xlogy is 0 for tau 0, also where a class has no rows left and its log is not finite.
+    shift = torch.special.xlogy(tau, torch.tensor(priors, dtype=torch.float32, device=logits.device))
+    return cross_entropy(logits.float() + shift, labels)
+
+
+def class_priors(labels: pa.ChunkedArray, classes: Sequence[str]) -> list[float]:
+    """Share of each of `classes` among the rows, in their order."""
+    counts = {found["values"]: found["counts"] for found in pc.value_counts(labels).to_pylist()}
+    return [counts.get(name, 0) / len(labels) for name in classes]
+
+
+def check_loss(node: Any) -> None:
+    """Refuse a `task.loss` that is none, options that it does not have, and values that cannot be meant."""
+    if not isinstance(node, DictConfig):
+        raise Refused(_WHERE, f"is not a loss: {node!r}", "use balance=focal or balance=logit_adjust, or leave it out for cross-entropy")
+    loss = instance(node, _WHERE, _partial_=True)
+    assert isinstance(loss, partial)
+    parameters = inspect.signature(loss.func).parameters.values()
+    options = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY} - set(INJECTED)
+    name = getattr(loss.func, "__name__", str(node["_target_"]))
+    for key in sorted(set(loss.keywords) - options):
+        hint = nearest(key, options) if options else f"take {_WHERE}.{key} out"
+        raise Refused(f"{_WHERE}.{key}", f"the loss {name} has no such option (one loss a run)", hint)
+    for key in sorted(options - set(loss.keywords)):
+        raise Refused(f"{_WHERE}.{key}", "is not set", f"add {_WHERE}.{key}=…")
+    if loss.func in (focal, logit_adjust):
+        for key, value in loss.keywords.items():
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not math.isfinite(value) or value < 0:
+                fix = f"0 is plain cross-entropy; try {_WHERE}.{key}=1"
+                raise Refused(f"{_WHERE}.{key}", f"must be a number of at least 0, got {value!r}", fix)

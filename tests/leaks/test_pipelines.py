@@ -1,0 +1,154 @@
+"""Random pipelines of the whole catalogue: no row of test has an ancestor in common with train, whatever is chosen."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import random
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from prepsweep.cache import Cache
+from prepsweep.errors import Refused
+from prepsweep.flow import Rows
+from prepsweep.pipeline import split_rows, train_rows
+from tests.conftest import compose, make_reviews
+from tests.contract.stage_options import is_stage, options_of, parameters_of
+
+GROUPS = ("clean", "annotate", "refine", "augment", "balance")
+# Parameters of what needs a model, a service or another program, and is slow.
+_MODELS = {"checkpoint", "forward", "backward", "masked_lm", "paraphraser", "base_url", "translator", "path"}
+CATALOGUE = [
+    (group, option)
+    for group in GROUPS
+    for option in options_of(group)
+    if is_stage(group, option) and not _MODELS & set(parameters_of(group, option).values())
+]
+# What these do to the text of a row they do to all splits alike.
+_AWKWARD = [
+    ("", "fresh"),
+    ("  ", "plot"),
+    ("<b>Great</b> film &amp; more", "fresh"),
+    ("我喜欢这部电影。", "fresh"),
+    ("mail a@b.com 👍", "rotten"),
+]
+
+
+def test_the_catalogue_is_found() -> None:
+    assert len(CATALOGUE) >= 15
+    assert {group for group, _ in CATALOGUE} >= {"clean", "augment", "balance"}
+
+
+@pytest.fixture(scope="module")
+def every_option(wordnet_folder: Path) -> dict[str, Any]:
+    """The configuration with all options of the catalogue and of the split, from which each pipeline takes its own."""
+    chosen = [f"{group}=[{','.join(option for g, option in CATALOGUE if g == group)}]" for group in GROUPS]
+    keys = [(f"{group}.{option}.{key}", name) for group, option in CATALOGUE for key, name in parameters_of(group, option).items()]
+    values = [f"{key}={wordnet_folder}" for key, name in keys if name == "wordnet_dir"]
+    cfg = compose("data=csv", "data.path=x", "split=[stratified,grouped]", *chosen, *values)
+    whole = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(whole, dict)
+    return {str(key): value for key, value in whole.items()}
+
+
+def drawn(rng: random.Random, every_option: dict[str, Any], data: dict[str, str]) -> tuple[DictConfig, list[tuple[str, str]]]:
+    """A random pipeline of up to six stages over `data`, and these."""
+    chosen = rng.sample(CATALOGUE, rng.randrange(7))
+    values = copy.deepcopy(every_option)
+    for group in GROUPS:
+        values[group] = {option: values[group][option] for g, option in chosen if g == group}
+    split = "grouped" if "group_column" in data else "stratified"
+    values["split"] = {split: values["split"][split]}
+    values["data"] |= data | {"limit": rng.randrange(12, 40) if rng.random() < 0.3 else None}
+    values["seed"] = rng.randrange(1000)
+    return OmegaConf.create(values), chosen
+
+
+def written(rng: random.Random, folder: Path) -> dict[str, str]:
+    """Random small data, in one file, in two or in three, with or without copies and groups."""
+    pairs = make_reviews(rng.randrange(60, 110), seed=rng.randrange(10**6))
+    pairs += rng.sample(_AWKWARD, rng.randrange(6))
+    pairs += rng.sample(pairs, 8) if rng.random() < 0.5 else []
+    given = rng.choice([(), ("test",), ("dev", "test")])
+    grouped = not given and rng.random() < 0.4
+    splits = {split: pairs[place::6] for place, split in enumerate(given)}
+    splits["train"] = [pair for place, pair in enumerate(pairs) if place % 6 >= len(given)]
+    for split, rows in splits.items():
+        with (folder / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("text", "label", "film"), *((*pair, f"film {place // 2}") for place, pair in enumerate(rows))])
+    paths = {"path": f"{folder}/train.csv"} | {f"{split}_path": f"{folder}/{split}.csv" for split in given}
+    return paths | ({"group_column": "film"} if grouped else {})
+
+
+def check(cfg: DictConfig, chosen: list[tuple[str, str]]) -> None:
+    cache, stages = Cache(Path("cache"), deferred=True), []
+    whole, _ = split_rows(cfg, cache, stages)
+    train = train_rows(cfg, whole, cache, stages)
+    for stage in stages:
+        for cell in [stage, *(cell for classes in stage["per_class"].values() for cell in classes.values())]:
+            assert cell["rows_in"] + cell["rows_added"] == cell["rows_out"] + sum(cell["dropped"].values()), stage["name"]
+    first = cache.find(stages[0]["key"])
+    assert first is not None
+    source = {row["uid"]: row for row in first.rows.to_list()}
+    parents = {
+        row["uid"]: row["parent_uid"] for entry in cache.pending.values() for rows in (entry.rows, entry.left) for row in rows.to_list()
+    }
+    splits = {"train": train, "dev": whole.of("dev"), "test": whole.of("test")}
+    roots = {split: {ancestor(uid, parents) for uid in rows.dataset["uid"]} for split, rows in splits.items()}
+    assert roots["train"]
+    assert roots["train"] <= set(source)
+    assert not roots["train"] & (roots["dev"] | roots["test"])
+    assert not roots["dev"] & roots["test"]
+    texts = {split: {source[uid]["text"] for uid in uids} for split, uids in roots.items()}
+    if len({row["text"] for row in source.values()}) == len(source):
+        assert not texts["train"] & (texts["dev"] | texts["test"])
+    check_held_out(whole, source, rewrites=any(group == "clean" for group, _ in chosen))
+    assert set(train.dataset["split"]) == {"train"}
+
+
+def ancestor(uid: str, parents: dict[str, str | None]) -> str:
+    """Uid of the source row that a row was made from."""
+    while (parent := parents[uid]) is not None:
+        uid = parent
+    return uid
+
+
+def check_held_out(whole: Rows, source: dict[str, Any], *, rewrites: bool) -> None:
+    """Rows of dev and test are source rows with their labels; those of a given file are all there; only cleaners rewrite."""
+    for split in ("dev", "test"):
+        rows = whole.of(split).dataset.to_list()
+        assert max(Counter(row["uid"] for row in rows).values()) == 1
+        for row in rows:
+            assert (row["origin"], row["parent_uid"], row["weight"]) == ("source", None, 1.0)
+            assert row["label"] == source[row["uid"]]["label"]
+            assert rewrites or row["text"] == source[row["uid"]]["text"]
+        given = {uid for uid, row in source.items() if row["split"] == split}
+        assert not given or {row["uid"] for row in rows} == given
+
+
+def run_many(seeds: range, folder: Path, every_option: dict[str, Any]) -> None:
+    n_run, n_stages, used = 0, 0, set()
+    for seed in seeds:
+        rng = random.Random(seed)
+        cfg, chosen = drawn(rng, every_option, written(rng, folder))
+        try:
+            check(cfg, chosen)
+        except Refused:
+            continue
+        n_run, n_stages, used = n_run + 1, n_stages + len(chosen), used | set(chosen)
+    assert n_run >= 0.7 * len(seeds), "most are no mistakes of the user's"
+    assert n_stages >= 1.5 * n_run
+    assert len(used) >= 0.8 * len(CATALOGUE)
+
+
+def test_sixty_random_pipelines(tmp_path: Path, every_option: dict[str, Any]) -> None:
+    run_many(range(60), tmp_path, every_option)
+
+
+@pytest.mark.slow
+def test_a_thousand_random_pipelines(tmp_path: Path, every_option: dict[str, Any]) -> None:
+    run_many(range(1000, 2000), tmp_path, every_option)
