@@ -81,23 +81,31 @@ def drop(dataset: Dataset, reason: str, rows: Sequence[bool] | pa.Array | pa.Chu
     return with_column(dataset, "dropped", pc.coalesce(given, pc.if_else(mask, reason, pa.scalar(None, pa.string()))))
 
 
-def add_children(dataset: Dataset, *, parents: Sequence[int], texts: Sequence[str] | None, stage: str) -> Dataset:
+def add_children(
+    dataset: Dataset,
+    *,
+    parents: Sequence[int] | NDArray[np.int64],
+    texts: Sequence[str] | pa.ChunkedArray | None,
+    stage: str,
+    uids: pa.ChunkedArray | None = None,
+) -> Dataset:
     """`dataset` followed by one new row per entry of `parents` (positions), with `texts`, or the parent's own text.
 
     A child has its parent's label, split and further columns. A child whose new text equals its parent's says nothing
-    new and leaves with the reason `unchanged`, so that it is counted.
+    new and leaves with the reason `unchanged`, so that it is counted. `uids` are those of the children where they are
+    made already (`schema.child_uid` of parent, stage and place among its children).
     """
     table = table_of(dataset)
     places = np.asarray(parents, dtype=np.int64)
     children = table.take(pa.array(places))
     made: dict[str, pa.Array | pa.ChunkedArray] = {
-        "uid": _child_uids(children.column("uid"), _ordinals(places), stage),
+        "uid": uids if uids is not None else _child_uids(children.column("uid"), _ordinals(places), stage),
         "parent_uid": children.column("uid"),
         "origin": pa.repeat(pa.scalar(stage), len(places)),
         "dropped": pa.nulls(len(places), pa.string()),
     }
     if texts is not None:
-        new = pa.array(texts, pa.string())
+        new = texts if isinstance(texts, pa.ChunkedArray) else pa.array(texts, pa.string())
         same = pc.equal(new, children.column("text"))
         made |= {"text": new, "dropped": pc.if_else(same, UNCHANGED, pa.scalar(None, pa.string()))}
     rows = dataset_of(children)

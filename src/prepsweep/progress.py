@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 
-def track(items: Sequence[Item], description: str) -> Iterator[Item]:
-    """The items, with a bar that counts them."""
+def track(items: Iterable[Item], description: str, *, total: int | None = None) -> Iterator[Item]:
+    """The items, with a bar that counts them; `total` where they cannot say how many they are."""
     from rich.console import Console
     from rich.progress import track as rich_track
 
     console = Console(stderr=True)
-    return iter(rich_track(items, description, console=console, transient=True, disable=not console.is_terminal))
+    return iter(rich_track(items, description, total=total, console=console, transient=True, disable=not console.is_terminal))

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from prepsweep.lineage import table_of, with_column
-from prepsweep.progress import track
+from prepsweep.processes import over_batches
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 # Texts to values by name, one each per text: what `per_text` spreads over processes.
 OfTexts = Callable[[Sequence[str]], Mapping[str, Sequence[Any]]]
-_BATCH = 1000
+_BATCH = 2000
 
 # Han, kana and Hangul have no spaces between words: there a character counts as one.
 _SCRIPT_WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -51,26 +51,14 @@ def per_text(dataset: Dataset, function: OfTexts, *, num_proc: int) -> pa.Table:
     same. It must be picklable, and each column of one type throughout; a rewriting stage that also counts gives the
     new text beside one column of numbers for each thing that it counts.
     """
-    if num_proc == 1 or len(dataset) < _BATCH * num_proc:
-        texts = table_of(dataset).column("text").to_pylist()
-        batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)] or [[]]
-        return pa.concat_tables([pa.table(dict(function(batch))) for batch in track(batches, "texts")], promote_options="permissive")
-    # Only the texts travel, and they come back only where the function gives them.
-    mapped = dataset.select_columns(["text"]).map(
-        partial(_of_batch, function),
-        batched=True,
-        batch_size=_BATCH,
-        num_proc=num_proc,
-        input_columns=["text"],
-        remove_columns=["text"],
-        load_from_cache_file=False,
-        desc="texts",
-    )
-    return table_of(mapped)
+    texts = table_of(dataset).column("text").to_pylist()
+    batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)] or [[]]
+    found = over_batches(partial(_of_batch, function), batches, num_proc=num_proc, description="texts")
+    return pa.concat_tables(found, promote_options="permissive")
 
 
-def _of_batch(function: OfTexts, texts: Sequence[str]) -> dict[str, list[Any]]:
-    return {name: list(values) for name, values in function(texts).items()}
+def _of_batch(function: OfTexts, texts: Sequence[str]) -> pa.Table:
+    return pa.table(dict(function(texts)))
 
 
 def _rewritten(function: Callable[[str], str], texts: Sequence[str]) -> dict[str, list[str]]:
