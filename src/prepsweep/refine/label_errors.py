@@ -177,7 +177,7 @@ def _facts(table: pa.Table, judged: Judged) -> Mapping[str, Any]:
         "n_judged": len(judged.rows),
         "not_judged": dict(sorted(Counter(train).items() - Counter(names[code] for code in judged.given).items())),
         "n_suspected": int(judged.suspected.sum()),
-        "estimated_noise": round(num_label_issues(judged.given, judged.probabilities) / len(judged.rows), 4),
+        "estimated_noise": round(float(num_label_issues(judged.given, judged.probabilities)) / len(judged.rows), 4),
         "cross_fitted_accuracy": round(float((judged.suggested == judged.given).mean()), 4),
         "given_to_suggested": dict(sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))[:_PAIRS_SHOWN]),
     }

@@ -58,6 +58,7 @@ def test_planted_errors_are_found(noise: float, precision: float, recall: float)
 def test_clean_labels_are_left_alone() -> None:
     result = found(rows_of(make_reviews(600), "train"))
     assert result.facts["n_suspected"] <= 6
+    assert {type(value) for value in result.facts.values()} == {int, float, dict}
     assert result.facts["estimated_noise"] <= 0.02
 
 
