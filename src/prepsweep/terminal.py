@@ -15,9 +15,9 @@ from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE
 Values = Mapping[str, Any]
 
 
-def show_run(record: Values, *, report: str, run_dir: Path) -> None:
-    """Print the report of a finished run to stdout."""
-    console = Console(highlight=False, width=None if Console().is_terminal else 120)
+def show_run(record: Values, *, report: str, run_dir: Path, console: Console | None = None) -> None:
+    """Print the report of a finished run to `console`, or stdout."""
+    console = console or Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_row_flow(record["data"]))
     console.print(_classes(record["data"]))
     console.print("\n[bold]Test, per class[/bold]")

@@ -1,0 +1,105 @@
+"""The runs of a study as `compare` sees them: their records and predictions, nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from prepsweep.errors import Refused
+from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION
+
+# What is chosen, in the order of the flow; the rest of the choices says how it was run.
+FACTORS = ("data", "clean", "annotate", "split", "refine", "augment", "balance", "preprocess", "task", "model", "budget")
+# Values that tell runs of one arm apart, and how and where a run ran.
+_NOT_AN_ARM = ("seed", "seeds.", "study", "paths.", "logger", "runtime.", "hydra", "trainer.devices", "trainer.num")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run."""
+
+    run_dir: Path
+    record: dict[str, Any]
+
+    @property
+    def seed(self) -> str:
+        """What tells the runs of an arm apart, and pairs them across arms: the seeds of split, data and model."""
+        return "/".join(str(self.record["seeds"][name]) for name in ("split", "data", "model"))
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.record["data"]["classes"])
+
+    @cached_property
+    def predictions(self) -> dict[str, list[str]]:
+        """`uid`, `label` and `prediction` of every test row."""
+        table = pq.read_table(self.run_dir / PREDICTIONS_FILE, columns=["uid", "label", "prediction"])
+        return {name: table.column(name).to_pylist() for name in table.column_names}
+
+
+@dataclass(frozen=True)
+class Study:
+    """The finished runs of one or more study folders, and those that are none, with the reason."""
+
+    runs: list[Run]
+    missing: list[tuple[str, str]]
+
+    def arms(self) -> dict[str, list[Run]]:
+        """Runs by arm: what they chose, as far as the study varies it; an arm is named by its overrides."""
+        varied = self.varied()
+        found: dict[str, list[Run]] = {}
+        for run in self.runs:
+            found.setdefault(" ".join(f"{key}={as_text(value)}" for key, value in varied[run.run_dir].items()), []).append(run)
+        return dict(sorted(found.items()))
+
+    def varied(self) -> dict[Path, dict[str, Any]]:
+        """For each run the factors and values in which the runs of the study differ, seeds and places left out."""
+        settings = {run.run_dir: _settings(run.record) for run in self.runs}
+        keys = list(dict.fromkeys(key for values in settings.values() for key in values))
+        differing = [key for key in keys if len({as_text(values.get(key)) for values in settings.values()}) > 1]
+        return {run_dir: {key: values.get(key) for key in differing} for run_dir, values in settings.items()}
+
+
+def read_studies(folders: Sequence[Path]) -> Study:
+    """Every run below the folders; refuses folders without a finished run, and records of another schema."""
+    runs: list[Run] = []
+    missing: list[tuple[str, str]] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise Refused(str(folder), "no such folder", "give the folder of a study: multirun/STUDY")
+        for file in sorted(folder.glob(f"*/{RECORD_FILE}")):
+            record = json.loads(file.read_bytes())
+            if record["schema_version"] != SCHEMA_VERSION:
+                what = f"has schema version {record['schema_version']}, not {SCHEMA_VERSION}"
+                raise Refused(str(file), what, "run the study anew with this version")
+            if record["status"] == "finished":
+                runs.append(Run(file.parent, record))
+            else:
+                missing.append((str(file.parent), _reason(record)))
+    if not runs:
+        raise Refused(", ".join(map(str, folders)), "holds no finished run", "give the folder of a study: multirun/STUDY")
+    return Study(runs, missing)
+
+
+def _settings(record: dict[str, Any]) -> dict[str, Any]:
+    choices = {name: record["choices"][name] for name in FACTORS if name in record["choices"]}
+    choices |= {key: value for key, value in record["choices"].items() if "@" in key}
+    values = dict(override.split("=", 1) for override in record["overrides"] if "=" in override)
+    extra = {key.lstrip("+"): value for key, value in values.items() if key.lstrip("+") not in choices}
+    return choices | {key: value for key, value in extra.items() if not key.startswith(_NOT_AN_ARM)}
+
+
+def _reason(record: dict[str, Any]) -> str:
+    error = record.get("error")
+    return f"{record['status']}: {error['type']}: {error['message']}" if error else str(record["status"])
+
+
+def as_text(value: Any) -> str:
+    """A choice as the command line writes it."""
+    return f"[{','.join(map(str, value))}]" if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,117 @@
+"""From folders of records to verdicts: paired by seed, refused where the test differs, failed runs left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from prepsweep.cli import main
+from prepsweep.compare.contrasts import contrasts
+from prepsweep.compare.records import read_studies
+from prepsweep.errors import Refused
+
+CLASSES = ["fresh", "rotten", "plot"]
+N_ROWS = 400
+
+
+def make_run(folder: Path, *, augment: str, balance: str, seed: int, p_right: float, status: str = "finished", test: str = "") -> None:
+    """A record and predictions in which each row is right with `p_right`, less on rows that are hard for every run."""
+    run_dir = folder / f"{augment}-{balance}-{seed}"
+    run_dir.mkdir(parents=True)
+    hard = np.random.default_rng(0).normal(0, 0.15, N_ROWS)
+    labels = np.random.default_rng(1).integers(0, 3, N_ROWS)
+    rng = np.random.default_rng([seed, len(augment), len(balance)])
+    right = rng.random(N_ROWS) < np.clip(p_right + hard, 0, 1)
+    predictions = np.where(right, labels, (labels + 1) % 3)
+    columns = {
+        "uid": [f"{test}{i}" for i in range(N_ROWS)],
+        "label": [CLASSES[i] for i in labels],
+        "prediction": [CLASSES[i] for i in predictions],
+    }
+    pq.write_table(pa.table(columns), run_dir / "predictions.parquet")
+    record: dict[str, Any] = {
+        "schema_version": 1,
+        "run_id": run_dir.name,
+        "status": status,
+        "error": None if status == "finished" else {"type": "ValueError", "message": "no good"},
+        "choices": {"augment": augment, "balance": balance, "model": "minilm", "logger": "none"},
+        "overrides": [f"augment={augment}", f"balance={balance}", f"seed={seed}", "study=x"],
+        "seeds": {"split": 0, "data": seed, "model": seed},
+        "data": {"classes": CLASSES},
+        "metrics": {"test": {"macro_f1": float(right.mean()), "accuracy": float(right.mean())}},
+        "budget": {"steps": 100},
+        "cost": {"prepare_seconds": 1.0, "train_seconds": 10.0 + (augment == "eda"), "test_seconds": 1.0},
+    }
+    (run_dir / "run.json").write_text(json.dumps(record))
+
+
+@pytest.fixture
+def study_dir(tmp_path: Path) -> Path:
+    """2 x 2 choices by 6 seeds: augment=eda adds 12 points, balance=oversample nothing."""
+    folder = tmp_path / "multirun" / "x"
+    for augment in ("none", "eda"):
+        for balance in ("none", "oversample"):
+            for seed in range(6):
+                make_run(folder, augment=augment, balance=balance, seed=seed, p_right=0.7 + 0.12 * (augment == "eda"))
+    return folder
+
+
+def test_the_planted_effect_is_found_and_the_other_is_not(study_dir: Path) -> None:
+    found = {one.name: one for one in contrasts(read_studies([study_dir]), metric="macro_f1", delta=0.01, baselines={})}
+    assert set(found) == {"augment=eda", "balance=oversample"}
+    eda, oversample = found["augment=eda"], found["balance=oversample"]
+    assert (eda.verdict.word, eda.effect.n_seeds, eda.n_settings, eda.baseline) == ("helps", 6, 2, "none")
+    low, high = eda.effect.interval()
+    assert low < 0.11 < high
+    assert eda.seconds == pytest.approx(1.0)
+    assert oversample.verdict.word not in ("helps", "hurts")
+
+
+def test_the_other_way_round_it_hurts(study_dir: Path) -> None:
+    found = contrasts(read_studies([study_dir]), metric="accuracy", delta=0.01, baselines={"augment": "eda"})
+    assert {one.name: one.verdict.word for one in found}["augment=none"] == "hurts"
+
+
+def test_runs_with_another_test_are_refused(study_dir: Path) -> None:
+    make_run(study_dir, augment="aeda", balance="none", seed=0, p_right=0.7, test="other")
+    make_run(study_dir, augment="aeda", balance="none", seed=1, p_right=0.7, test="other")
+    with pytest.raises(Refused, match="was tested on other rows or labels"):
+        contrasts(read_studies([study_dir]), metric="macro_f1", delta=0.01, baselines={})
+
+
+def test_failed_runs_are_listed_and_left_out_and_their_partners_counted(study_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = study_dir / "eda-none-0" / "run.json"
+    broken.write_text(
+        json.dumps(json.loads(broken.read_text()) | {"status": "failed", "error": {"type": "OSError", "message": "disk full"}})
+    )
+    study = read_studies([study_dir])
+    assert study.missing == [(str(study_dir / "eda-none-0"), "failed: OSError: disk full")]
+    (eda,) = (one for one in contrasts(study, metric="macro_f1", delta=0.01, baselines={}) if one.factor == "augment")
+    assert (eda.n_unpaired, eda.effect.n_seeds) == (1, 6)
+    assert main(["compare", str(study_dir)]) == 0
+    shown = capsys.readouterr().out
+    assert "helps" in shown
+    assert "left out" in shown
+    assert "disk full" in shown
+    assert "1 runs have no partner" in shown
+
+
+def test_bad_input_is_one_line(tmp_path: Path, study_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, message in (
+        ([str(tmp_path / "nowhere")], "no such folder"),
+        ([str(tmp_path)], "holds no finished run"),
+        ([str(study_dir), "--metric", "macro_f2"], "did you mean 'macro_f1'"),
+        ([str(study_dir), "--baseline", "augment"], "is not group=choice"),
+        ([str(study_dir), "--baseline", "augment=eeda"], "augment=eeda was not run"),
+        ([str(study_dir), "--delta", "0"], "must be above 0"),
+    ):
+        assert main(["compare", *arguments]) == 2
+        said = capsys.readouterr().err
+        assert message in said
+        assert said.count("\n") == 1

@@ -1,0 +1,112 @@
+"""Effects have the coverage that they claim, whichever source of chance is the larger."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from prepsweep.compare.pseudovalues import accuracy, codes, macro_f1, per_class_f1
+from prepsweep.compare.statistics import Differences, bootstrap_interval, crossed_effect, holm, p_better, sign_flip_p
+from prepsweep.compare.verdict import verdict
+
+
+def drawn(rng: np.random.Generator, *, n_seeds: int, n_rows: int, seed: float, row: float, rest: float, effect: float = 0.0) -> Differences:
+    """Differences from the crossed model: effect + seed + row + rest."""
+    values = effect + rng.normal(0, seed, (n_seeds, 1)) + rng.normal(0, row, (1, n_rows)) + rng.normal(0, rest, (n_seeds, n_rows))
+    return Differences(values.ravel(), np.repeat(np.arange(n_seeds), n_rows), np.tile(np.arange(n_rows), n_seeds))
+
+
+@pytest.mark.parametrize("n_seeds", [2, 3, 5, 10])
+@pytest.mark.parametrize(("seed", "row", "rest"), [(0.0, 0.3, 0.3), (0.1, 0.1, 0.3), (0.02, 0.3, 0.3)], ids=["rows", "seeds", "both"])
+def test_intervals_cover_the_truth(n_seeds: int, seed: float, row: float, rest: float) -> None:
+    rng = np.random.default_rng([n_seeds, int(100 * seed)])
+    covered = 0
+    for _ in range(400):
+        effect = crossed_effect(drawn(rng, n_seeds=n_seeds, n_rows=200, seed=seed, row=row, rest=rest, effect=0.05))
+        low, high = effect.interval()
+        covered += low <= 0.05 <= high
+    # Three standard errors of a share of 0.95 over 400 draws are 0.033.
+    assert covered / 400 > 0.917
+
+
+def test_a_t_interval_over_seeds_alone_would_not() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(200):
+        by_seed = drawn(rng, n_seeds=10, n_rows=200, seed=0.0, row=0.3, rest=0.3).by_seed()
+        covered += abs(by_seed.mean()) <= 2.262 * by_seed.std(ddof=1) / np.sqrt(10)
+    assert covered / 200 < 0.75
+
+
+def test_own_test_rows_for_each_seed_are_allowed() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(300):
+        values, seeds, rows, row_luck = [], [], [], rng.normal(0, 0.3, 400)
+        for seed in range(5):
+            own = rng.choice(400, 100, replace=False)
+            values.append(rng.normal(0, 0.02) + row_luck[own] + rng.normal(0, 0.3, 100))
+            seeds.append(np.full(100, seed))
+            rows.append(own)
+        _, numbers = np.unique(np.concatenate(rows), return_inverse=True)
+        low, high = crossed_effect(Differences(np.concatenate(values), np.concatenate(seeds), numbers)).interval()
+        covered += low <= 0 <= high
+    assert covered / 300 > 0.91
+
+
+def test_the_bootstrap_agrees_in_width() -> None:
+    rng = np.random.default_rng(1)
+    differences = drawn(rng, n_seeds=10, n_rows=300, seed=0.03, row=0.2, rest=0.3)
+    low, high = crossed_effect(differences).interval()
+    lower, higher = bootstrap_interval(differences, rng=rng, n_draws=400)
+    assert 0.8 < (higher - lower) / (high - low) < 1.5
+
+
+def test_pseudovalues_have_the_score_as_their_mean_and_its_derivative_as_their_spread() -> None:
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    predictions = np.where(rng.random(300) < 0.7, labels, rng.integers(0, 3, 300))
+    assert macro_f1(labels, predictions, 3).mean() == pytest.approx(f1_score(labels, predictions, average="macro"))
+    assert accuracy(labels, predictions, 3).mean() == accuracy_score(labels, predictions)
+    assert per_class_f1(labels, predictions, 3).mean(axis=0) == pytest.approx(f1_score(labels, predictions, average=None))
+    # Without row i the score moves by -(value_i - score) / n to first order: the jackknife.
+    moved = [f1_score(np.delete(labels, i), np.delete(predictions, i), average="macro") for i in range(300)]
+    score = f1_score(labels, predictions, average="macro")
+    values = macro_f1(labels, predictions, 3)
+    assert np.array(moved) - score == pytest.approx(-(values - score) / 300, abs=2e-5)
+
+
+def test_a_class_that_nobody_has_or_predicts_scores_zero() -> None:
+    assert per_class_f1(np.array([0, 1]), np.array([0, 1]), 3).mean(axis=0).tolist() == [1.0, 1.0, 0.0]
+    assert codes(["b", "x"], ["a", "b"]).tolist() == [1, -1]
+
+
+def test_five_seeds_cannot_reach_a_twentieth_by_their_signs() -> None:
+    assert sign_flip_p(np.array([1.0, 2.0, 3.0, 4.0, 5.0])) == 2 / 2**5
+    assert sign_flip_p(np.array([1.0, -1.0])) == 1.0
+    assert p_better(np.array([1.0, -1.0, 0.0, 2.0])) == 0.625
+
+
+def test_holm_steps_down() -> None:
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_verdicts() -> None:
+    rng = np.random.default_rng(0)
+    clear = crossed_effect(drawn(rng, n_seeds=10, n_rows=500, seed=0.005, row=0.1, rest=0.1, effect=0.1))
+    assert verdict(clear, p_adjusted=clear.p_value(), delta=0.01).word == "helps"
+    assert verdict(clear, p_adjusted=0.2, delta=0.5).word == "equivalent"
+    noisy = crossed_effect(drawn(rng, n_seeds=3, n_rows=5000, seed=0.05, row=0.05, rest=0.1))
+    said = verdict(noisy, p_adjusted=1.0, delta=0.02)
+    assert said.word == "needs more seeds"
+    assert said.n_seeds is not None
+    assert 10 < said.n_seeds < 500
+    few_rows = crossed_effect(drawn(rng, n_seeds=10, n_rows=50, seed=0.0, row=0.5, rest=0.1))
+    assert verdict(few_rows, p_adjusted=1.0, delta=0.01).word == "no evidence", "no number of seeds makes up for 50 rows"
+
+
+def test_no_difference_at_all_is_no_effect() -> None:
+    same = crossed_effect(Differences(np.zeros(20), np.repeat(np.arange(2), 10), np.tile(np.arange(10), 2)))
+    assert (same.estimate, same.p_value(), same.p_within(0.01)) == (0.0, 1.0, 0.0)
