@@ -1,6 +1,7 @@
 # make demo   set up a virtual environment and run the first experiment
 # make test   the same with the test extras, then the test suite
 # make lint   linters and the type checker
+# make torture   the cache under processes that die and bits that flip (minutes)
 PYTHON ?= python3
 BIN := .venv/bin
 DEBIAN := apertium-eng-spa wordnet-base
@@ -8,7 +9,7 @@ RUN := $(BIN)/python train.py
 # torch goes first and by its exact version: a range would let pip take the newest build there is.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test lint install debian clean
+.PHONY: demo test lint torture install debian clean
 
 demo: install debian
 	@if command -v apertium >/dev/null; then set -- augment=backtranslate; else set -- augment=duplicate; fi; \
@@ -16,6 +17,9 @@ demo: install debian
 
 test: .venv/.test debian
 	$(BIN)/python -m pytest -n 2
+
+torture: .venv/.test
+	$(BIN)/python -m tests.torture
 
 lint: .venv/.test
 	$(BIN)/ruff check .

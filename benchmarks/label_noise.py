@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prepsweep import embeddings
 from prepsweep.refine import label_errors as stage
 
 
@@ -57,14 +58,14 @@ def rows_of_source(n_rows: int, overrides: list[str]) -> tuple[list[str], NDArra
 
 def remember_vectors() -> None:
     """Embed each text once: the noise is in the labels alone."""
-    embed, known = stage.embed, {}
+    embed, known = embeddings.embed, {}
 
     def remembered(texts: list[str], **arguments: Any) -> NDArray[np.float32]:
         new = [text for text in dict.fromkeys(texts) if text not in known]
         known.update(zip(new, embed(new, **arguments), strict=True))
         return np.stack([known[text] for text in texts])
 
-    stage.embed = remembered
+    embeddings.embed = remembered
 
 
 def one(texts: list[str], labels: NDArray[np.str_], arguments: dict[str, Any], *, noise: float, seed: int) -> tuple[float, ...]:

@@ -1,27 +1,35 @@
-"""The best model so far by validation score, as a folder that transformers loads."""
+"""The best model so far by validation score: kept in memory while a run trains, then a folder that transformers loads."""
 
 from __future__ import annotations
 
+import json
+import math
+import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from prepsweep.module import FineTuning
 
 
 class BestModel(pl.Callback):
-    """Saves the model whenever the monitored score rises, and keeps the score of every validation in `curve`.
+    """Keeps the weights whenever the monitored score rises, and the score of every validation in `curve`.
 
-    `validate_seconds` counts the validations and the saving, so that a training rate can leave them out.
+    The weights are part of the run's checkpoint: a folder beside it could be that of a later step than the checkpoint's.
+    A score or loss that is not finite is never the best. `validate_seconds` counts the validations, so that a training
+    rate can leave them out.
     """
 
-    def __init__(self, model_dir: Path, monitor: str) -> None:
-        self.model_dir, self.monitor = model_dir, monitor
+    def __init__(self, monitor: str) -> None:
+        self.monitor = monitor
         self.curve: list[dict[str, Any]] = []
         self.best: dict[str, Any] | None = None
         self.best_step = -1
+        self.weights: dict[str, torch.Tensor] = {}
         self.validate_seconds = 0.0
         self._started = 0.0
 
@@ -33,9 +41,35 @@ class BestModel(pl.Callback):
         scores = pl_module.scores
         shown = {name: value for name, value in scores.items() if isinstance(value, float)}
         self.curve.append({"step": trainer.global_step, **shown})
-        if self.best is None or scores[self.monitor] > self.best[self.monitor]:
+        if self._is_better(scores):
             self.best, self.best_step = scores, trainer.global_step
-            if trainer.is_global_zero:
-                model: Any = pl_module.model
-                model.save_pretrained(self.model_dir)
+            self.weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in pl_module.model.state_dict().items()}
         self.validate_seconds += time.perf_counter() - self._started
+
+    def _is_better(self, scores: Mapping[str, Any]) -> bool:
+        if not (math.isfinite(scores[self.monitor]) and math.isfinite(scores["loss"])):
+            return False
+        return self.best is None or scores[self.monitor] > self.best[self.monitor]
+
+    def state_dict(self) -> dict[str, Any]:
+        names = ("curve", "best", "best_step", "weights", "validate_seconds")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        for name, value in state_dict.items():
+            setattr(self, name, value)
+
+
+def save_model(model: Any, tokenizer: Any, model_dir: Path, config: Mapping[str, Any]) -> None:
+    """`model_dir` as transformers loads it, with how text was cleaned and tokenised, so that prediction can do the same.
+
+    The folder appears whole, in place of one that an earlier start left.
+    """
+    private = model_dir.with_name(f".{model_dir.name}")
+    shutil.rmtree(private, ignore_errors=True)
+    model.save_pretrained(private)
+    tokenizer.save_pretrained(private)
+    facts = {"clean": config["clean"], "preprocess": config["preprocess"]}
+    (private / "preparation.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    shutil.rmtree(model_dir, ignore_errors=True)
+    private.rename(model_dir)

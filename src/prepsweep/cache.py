@@ -1,19 +1,21 @@
 """Prepared stages on disk, each stored once under its key and verified whenever it is read.
 
 `<cache_dir>/stages/<key>/` holds `rows.arrow` (what goes on), `left.arrow` (what left, with reasons), `stage.json`
-(the ledger), `evidence.arrow` where the stage gave any and, written last, `manifest.json` with the sha256 of the others.
+(the ledger), `identity.json` (what its key is the hash of), `evidence.arrow` where the stage gave any and, written last,
+`manifest.json` with the sha256 of the others.
 An entry appears by one rename, so a process that is killed leaves nothing that could be read; two that make the same
 entry both succeed with equal bytes.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +24,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from filelock import FileLock
 
+from prepsweep.errors import Refused
 from prepsweep.fingerprints import hash_file
+from prepsweep.holding import Hold
+from prepsweep.identity import identity_behind
 from prepsweep.lineage import dataset_of, table_of
 
 if TYPE_CHECKING:
@@ -30,7 +35,9 @@ if TYPE_CHECKING:
 
 VERSION = 1
 FILES = ("rows.arrow", "left.arrow", "stage.json")
-EVIDENCE = "evidence.arrow"
+EVIDENCE, IDENTITY, MANIFEST = "evidence.arrow", "identity.json", "manifest.json"
+STAGES, LOCKS = "stages", "locks"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 @dataclass
@@ -42,6 +49,7 @@ class Entry:
     _rows: Dataset | None = None
     _left: Dataset | None = None
     _evidence: pa.Table | None = None
+    _hold: Hold | None = None
 
     @cached_property
     def rows(self) -> Dataset:
@@ -85,18 +93,21 @@ class Cache:
             return self.pending[key]
         folder = self._folder(key)
         try:
-            manifest = json.loads((folder / "manifest.json").read_bytes())
-            whole = manifest["key"] == key and manifest["version"] == VERSION and set(manifest["files"]) - {EVIDENCE} == set(FILES)
-            if not whole or any(hash_file(folder / name) != digest for name, digest in manifest["files"].items()):
+            # Held from here on, so that nobody removes what was found before its rows are read.
+            hold = Hold(folder / MANIFEST)
+            if not is_whole(folder):
                 return None
             stage = json.loads((folder / "stage.json").read_bytes())
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        except (FileNotFoundError, BlockingIOError, ValueError):
             return None
-        return Entry(stage, folder)
+        if not self.deferred:
+            with suppress(OSError):  # When it was last used, for `prepsweep cache prune`; a cache can be read-only.
+                os.utime(folder / MANIFEST)
+        return Entry(stage, folder, _hold=hold)
 
     def has(self, key: str) -> bool:
         """Whether an entry is there, without looking at its bytes: good enough for a plan, not for reading."""
-        return key in self.pending or (self._folder(key) / "manifest.json").exists()
+        return key in self.pending or (self._folder(key) / MANIFEST).exists()
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
@@ -108,10 +119,9 @@ class Cache:
         if self.deferred:
             yield
             return
-        folder = self.cache_dir / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{key}.lock")
+        lock = FileLock(self.cache_dir / LOCKS / f"{key}.lock")
         try:
+            (self.cache_dir / LOCKS).mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except (OSError, NotImplementedError):
             yield
@@ -144,27 +154,25 @@ class Cache:
             self._publish(key, self.pending.pop(key))
 
     def _folder(self, key: str) -> Path:
-        return self.cache_dir / "stages" / key
+        return self.cache_dir / STAGES / key
 
     def _publish(self, key: str, entry: Entry) -> Entry:
         target = self._folder(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        private = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=target.parent))
+        with _refused_where_nothing_fits(target.parent, entry):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            private = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=target.parent))
+            hold = Hold(private)
+            try:
+                _write_entry(private, key, entry)
+                self._put_in_place(private, target, key)
+            finally:
+                del hold
+                shutil.rmtree(private, ignore_errors=True)
+            sync_folder(target.parent)
         try:
-            _write_rows(private / "rows.arrow", entry.rows)
-            _write_rows(private / "left.arrow", entry.left)
-            if entry.evidence is not None:
-                _write_rows(private / EVIDENCE, dataset_of(entry.evidence))
-            _write_bytes(private / "stage.json", json.dumps(entry.stage, indent=1).encode())
-            written = [*FILES, EVIDENCE] if entry.evidence is not None else FILES
-            manifest = {"version": VERSION, "key": key, "files": {name: hash_file(private / name) for name in written}}
-            _write_bytes(private / "manifest.json", json.dumps(manifest).encode())
-            _sync(private)
-            self._put_in_place(private, target, key)
-        finally:
-            shutil.rmtree(private, ignore_errors=True)
-        _sync(target.parent)
-        return Entry(entry.stage, target)
+            return Entry(entry.stage, target, _hold=Hold(target / MANIFEST))
+        except (FileNotFoundError, BlockingIOError):
+            return entry  # Removed as soon as it was there; what is in memory serves as well.
 
     def _put_in_place(self, private: Path, target: Path, key: str) -> None:
         try:
@@ -178,6 +186,29 @@ class Cache:
                 shutil.rmtree(damaged, ignore_errors=True)
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether every byte of an entry is what was written, and written for the key that its folder is called by."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_bytes())
+        whole = manifest["key"] == folder.name and manifest["version"] == VERSION
+        names = set(manifest["files"]) - {EVIDENCE, IDENTITY} == set(FILES)
+        return whole and names and all(hash_file(folder / name) == digest for name, digest in manifest["files"].items())
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+@contextmanager
+def _refused_where_nothing_fits(folder: Path, entry: Entry) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        n_bytes = sum(table_of(rows).nbytes for rows in (entry.rows, entry.left))
+        what = f"cannot store {entry.stage.get('name')}, {n_bytes:,} bytes: {os.strerror(error.errno)}"
+        raise Refused(str(folder), what, "make room (prepsweep cache prune), or name another folder in PREPSWEEP_CACHE_DIR") from error
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Put `data` at `path` so that a reader sees the old bytes or all of the new ones."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
@@ -187,7 +218,24 @@ def write_atomically(path: Path, data: bytes) -> None:
     private = Path(file.name)
     private.chmod(0o644)
     private.replace(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
+
+
+def _write_entry(folder: Path, key: str, entry: Entry) -> None:
+    """The files of an entry, each on the disk before the manifest that names it."""
+    _write_rows(folder / "rows.arrow", entry.rows)
+    _write_rows(folder / "left.arrow", entry.left)
+    _write_bytes(folder / "stage.json", json.dumps(entry.stage, indent=1).encode())
+    written = list(FILES)
+    if entry.evidence is not None:
+        _write_rows(folder / EVIDENCE, dataset_of(entry.evidence))
+        written.append(EVIDENCE)
+    if (identity := identity_behind(key)) is not None:
+        _write_bytes(folder / IDENTITY, json.dumps(identity, indent=1).encode())
+        written.append(IDENTITY)
+    manifest = {"version": VERSION, "key": key, "files": {name: hash_file(folder / name) for name in written}}
+    _write_bytes(folder / MANIFEST, json.dumps(manifest).encode())
+    sync_folder(folder)
 
 
 def _write_rows(path: Path, rows: Dataset) -> None:
@@ -206,7 +254,8 @@ def _write_bytes(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make what was renamed into `folder` outlast a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

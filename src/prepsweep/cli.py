@@ -19,14 +19,29 @@ from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
 from prepsweep.commands import descriptions
 from prepsweep.errors import Refused, nearest
+from prepsweep.health import NotFinite
+from prepsweep.launch.fresh import FreshProcess
+from prepsweep.preemption import PREEMPTED, Preempted, preemptible
 from prepsweep.preflight import Checked, check, register_resolvers
+from prepsweep.preflight.runs import handed_over, study_dir
 
 OK, FAILED, REFUSED, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def train(argv: list[str] | None = None) -> int:
     """Run one training, or with `-m` a sweep, and return the exit code (docs/architecture.md lists them)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with preemptible():
+            return _train(list(sys.argv[1:] if argv is None else argv))
+    except Preempted as stop:
+        print(f"{stop}; the same command goes on", file=sys.stderr)
+        return PREEMPTED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _train(arguments: list[str]) -> int:
     register_resolvers()
     checked = Checked([], {})
     try:
@@ -37,71 +52,131 @@ def train(argv: list[str] | None = None) -> int:
                 arguments.append(f"study={datetime.now():%Y-%m-%d_%H-%M-%S}")
                 asked.overrides.append(arguments[-1])
             checked = check(asked.overrides, multirun=asked.multirun)
+            if not asked.multirun:
+                arguments += _folder_to_continue(asked.overrides, checked)
         return _run_hydra(arguments, checked, sweep=asked.multirun)
     except Refused as error:
         return _say(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+
+
+def _folder_to_continue(overrides: list[str], checked: Checked) -> list[str]:
+    """The override that makes a single run go on in the folder of one that was cut off; none where there is none such."""
+    from prepsweep.continuing import run_to_continue
+
+    if any(override.startswith("hydra.run.dir=") for override in overrides):
+        return []
+    run = checked.runs[0]
+    run_dir = run_to_continue(Path(run.config["paths"]["output_dir"]), run.run_id)
+    if run_dir is None:
+        return []
+    print(f"continues the run that was cut off: {run_dir}", file=sys.stderr)
+    quoted = str(run_dir).replace("'", r"\'")
+    return [f"hydra.run.dir='{quoted}'"]
 
 
 def _run_hydra(arguments: list[str], checked: Checked, *, sweep: bool) -> int:
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     errors: list[Exception | SystemExit] = []
 
-    @hydra.main(version_base="1.3", config_path="pkg://prepsweep.conf", config_name="config")
     def task(cfg: DictConfig) -> Any:
         try:
             return train_one(cfg, checked.caches[cfg.paths.cache_dir], choices_of(HydraConfig.get().overrides.task))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - recorded in run.json; a sweep goes on with its other runs
+        except Preempted:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - recorded in run.json and told below
             errors.append(error)
             return None
 
+    if sweep and not checked.searches:
+        arguments = [*arguments, "hydra/sweeper=checked"]
     sys.argv[1:] = arguments
-    task()
+    start = hydra.main(version_base="1.3", config_path="pkg://prepsweep.conf", config_name="config")
     if sweep and checked.runs:
-        return _sweep_code(checked.runs)
-    if errors and (wants_traceback or not isinstance(errors[0], Refused)):
+        return _sweep(start(FreshProcess()), checked)
+    start(task)()
+    if errors and (wants_traceback or not isinstance(errors[0], (Refused, NotFinite))):
         raise errors[0]
     for error in errors:
         _say(error)
-    return REFUSED if errors else OK
+    return OK if not errors else FAILED if isinstance(errors[0], NotFinite) else REFUSED
 
 
-def _sweep_code(runs: list[DictConfig]) -> int:
-    """Exit code of a sweep by the records of its runs, whatever launched them; says which failed and why."""
-    from prepsweep.record import plain_config, read_record, run_id
+def _sweep(start: Callable[[], None], checked: Checked) -> int:
+    """Start a sweep and tell how it went by the records of its runs, whatever launched them."""
+    broke = False
+    try:
+        with handed_over(checked.runs):
+            start()
+    except Preempted:
+        _sweep_code(checked)
+        raise
+    except SystemExit as stop:
+        # Hydra has printed what a launcher or sweeper raised; runs that ended before are told of all the same.
+        broke = bool(stop.code)
+    return _sweep_code(checked) or (FAILED if broke else OK)
 
-    study_dir = Path(runs[0].paths.multirun_dir) / str(runs[0].study)
-    records = {name: read_record(study_dir / name) for name in dict.fromkeys(run_id(plain_config(cfg)) for cfg in runs)}
+
+def _sweep_code(checked: Checked) -> int:
+    """Exit code of a sweep by the records of its runs; says which failed and why."""
+    from prepsweep.record import RECORD_FILE, read_record
+
+    folder = study_dir(checked.runs[0].config)
+    # A sweeper that searches picks runs of its own, and they alone lie in the folder.
+    searched = sorted(path.parent.name for path in folder.glob(f"*/{RECORD_FILE}"))
+    names = searched if checked.searches else [run.run_id for run in checked.runs]
+    records = {name: read_record(folder / name) for name in dict.fromkeys(names)}
     ended = [record for record in records.values() if record]
-    failed = [record for record in ended if record["status"] == "failed"]
+    failed, preempted = ([record for record in ended if record["status"] == status] for status in ("failed", "preempted"))
     for record in failed:
         error = record["error"]
-        print(f"failed: {study_dir / record['run_id']}: {error['type']}: {error['message']}", file=sys.stderr)
-    print(f"{sum(record['status'] == 'finished' for record in ended)} of {len(records)} runs finished: {study_dir}", file=sys.stderr)
-    return SOME_FAILED if failed else OK
+        print(f"failed: {folder / record['run_id']}: {error['type']}: {error['message']}", file=sys.stderr)
+    print(f"{sum(record['status'] == 'finished' for record in ended)} of {len(records)} runs finished: {folder}", file=sys.stderr)
+    if preempted:
+        print(f"{len(preempted)} preempted; the same command with study={checked.runs[0].config['study']} goes on", file=sys.stderr)
+    return SOME_FAILED if failed else PREEMPTED if preempted else OK
 
 
 def train_one(
     cfg: DictConfig, cache: Cache, choices: Mapping[str, Any], *, n_parts: int = 1, on_step: Callable[[int, int], None] | None = None
 ) -> float | None:
     """The run that Hydra has composed, see `training.train`; one of a study that is finished is not run again."""
+    run_dir, overrides = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
+    if said_finished_before(cfg, run_dir):
+        return None
+    return train_in(run_dir, cfg, cache, choices, overrides=overrides, n_parts=n_parts, on_step=on_step)
+
+
+def said_finished_before(cfg: DictConfig, run_dir: Path) -> bool:
+    """Whether `cfg` is a run of a study that is finished, and then a line that tells so."""
     from prepsweep.planning import planned_keys
     from prepsweep.record import finished_before
 
-    ran = HydraConfig.get()
-    if cfg.study is not None and finished_before(Path(ran.runtime.output_dir), planned_keys(cfg)):
-        print(f"finished before: {ran.runtime.output_dir}", file=sys.stderr)
-        return None
+    if cfg.study is None or not finished_before(run_dir, planned_keys(cfg)):
+        return False
+    print(f"finished before: {run_dir}", file=sys.stderr)
+    return True
+
+
+def train_in(
+    run_dir: Path,
+    cfg: DictConfig,
+    cache: Cache,
+    choices: Mapping[str, Any],
+    *,
+    overrides: list[str],
+    n_parts: int = 1,
+    on_step: Callable[[int, int], None] | None = None,
+) -> float:
+    """The run `cfg` in `run_dir`, in this process or in one for each of its devices."""
+    from prepsweep.continuing import alone_in
     from prepsweep.ranks import n_ranks, train_on_ranks
 
-    run_dir, overrides = Path(ran.runtime.output_dir), list(ran.overrides.task)
-    if (n := n_ranks(cfg)) > 1:
-        return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n)
-    from prepsweep.training import train as train_run
+    with alone_in(run_dir):
+        if (n := n_ranks(cfg)) > 1:
+            return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n)
+        from prepsweep.training import train as train_run
 
-    return train_run(cfg, run_dir=run_dir, choices=choices, overrides=overrides, cache=cache, n_parts=n_parts, on_step=on_step)
+        return train_run(cfg, run_dir=run_dir, choices=choices, overrides=overrides, cache=cache, n_parts=n_parts, on_step=on_step)
 
 
 def _say(error: BaseException) -> int:
@@ -113,15 +188,16 @@ def main(argv: list[str] | None = None) -> int:
     """The installed command `prepsweep COMMAND …`; only the command that is asked for is imported."""
     name, *arguments = list(sys.argv[1:] if argv is None else argv) or [""]
     known = descriptions()
+    width = max(map(len, known))
     if name in ("", "-h", "--help"):
-        lines = [f"  {command:10} {description}" for command, description in known.items()]
+        lines = [f"  {command:{width}} {description}" for command, description in known.items()]
         usage = ["usage: prepsweep COMMAND …", "", *lines, "", "prepsweep COMMAND --help tells more."]
         print("\n".join(usage), file=sys.stdout if name else sys.stderr)
         return OK if name else REFUSED
     try:
         if name not in known:
             raise Refused("command line", f"no command {name!r}", nearest(name, known))
-        code: int = importlib.import_module(f"prepsweep.commands.{name}").main(arguments)
+        code: int = importlib.import_module(f"prepsweep.commands.{name.replace('-', '_')}").main(arguments)
         sys.stdout.flush()
         return code
     except Refused as error:

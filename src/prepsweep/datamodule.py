@@ -12,9 +12,10 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, RandomSampler, Sampler, SequentialSampler
 
 from prepsweep.lineage import table_of
+from prepsweep.preprocess.tokenize import TYPES
 
 # Windows are sorted by length within stretches of this many batches: long enough that a batch holds about one length,
 # short enough that batches differ from epoch to epoch.
@@ -25,6 +26,25 @@ class Targets(Protocol):
     """The part of a task that turns labels into numbers."""
 
     def targets(self, labels: pa.ChunkedArray) -> NDArray[np.int64]: ...
+
+
+@dataclass(frozen=True)
+class _Lists:
+    """A column of lists of numbers over Arrow's own memory: list `i` is `values[offsets[i]:offsets[i + 1]]`."""
+
+    offsets: NDArray[Any]
+    values: NDArray[Any]
+
+    @classmethod
+    def of(cls, column: pa.ListArray) -> _Lists:
+        return cls(column.offsets.to_numpy(), column.values.to_numpy())
+
+    def padded(self, places: Sequence[int], lengths: NDArray[Any], padding: int) -> NDArray[np.int64]:
+        """The lists at `places`, which have these lengths, as rows (n_places, longest)."""
+        rows = np.full((len(places), int(lengths.max())), padding, dtype=np.int64)
+        for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
+            rows[row, :length] = self.values[self.offsets[place] : self.offsets[place] + length]
+        return rows
 
 
 class TokenRows(Dataset[dict[str, Tensor]]):
@@ -42,12 +62,14 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         self.first_window = np.concatenate([[0], np.cumsum(n_windows)])
         self.row_of = np.repeat(np.arange(len(ids)), n_windows)
         windows = ids.flatten() if in_windows else ids
-        self.offsets, self.values = windows.offsets.to_numpy(), windows.values.to_numpy()
-        self.lengths = np.diff(self.offsets)
+        self.ids = _Lists.of(windows)
+        self.types = _Lists.of(table.column(TYPES).combine_chunks()) if TYPES in table.column_names else None
+        self.lengths = np.diff(self.ids.offsets)
         self.labels = task.targets(table.column("label"))
         self.weights = np.asarray(table.column("weight").to_numpy(), dtype=np.float32)
         drawn = "sampling_weight" in table.column_names
         self.sampling_weights = np.asarray(table.column("sampling_weight").to_numpy(), dtype=np.float64) if drawn else None
+        self.uids = table.column("uid")
         self.pad_token_id, self.every_window = pad_token_id, every_window
 
     def __len__(self) -> int:
@@ -58,14 +80,16 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         return self.__getitems__([window])
 
     def __getitems__(self, windows: Sequence[int]) -> dict[str, Tensor]:
-        """`input_ids` and `attention_mask` (n_windows, longest), `labels`, `weights`, `rows` and `windows` (n_windows,)."""
+        """`input_ids` and `attention_mask` (n_windows, longest), `labels`, `weights`, `rows` and `windows` (n_windows,).
+
+        For pairs that are told apart so `token_type_ids` as well, of the shape of `input_ids`.
+        """
         lengths, rows = self.lengths[windows], self.row_of[windows]
-        shape = (len(windows), int(lengths.max()))
-        ids = np.full(shape, self.pad_token_id, dtype=np.int64)
-        for place, (window, length) in enumerate(zip(windows, lengths, strict=True)):
-            ids[place, :length] = self.values[self.offsets[window] : self.offsets[window] + length]
-        mask = np.arange(shape[1]) < lengths[:, None]
+        ids = self.ids.padded(windows, lengths, self.pad_token_id)
+        mask = np.arange(ids.shape[1]) < lengths[:, None]
         batch = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "labels": self.labels[rows], "weights": self.weights[rows]}
+        if self.types is not None:
+            batch[TYPES] = self.types.padded(windows, lengths, 0)
         return {name: torch.from_numpy(array) for name, array in (batch | {"rows": rows}).items()} | {"windows": torch.tensor(windows)}
 
 
@@ -94,11 +118,27 @@ class EpochDraws:
         return self.first_window[rows] + (rng.random(n_rows) * n_windows).astype(np.int64)
 
 
+class EpochOrder(RandomSampler):
+    """All places in an order that depends on (seed, epoch) alone, so that an epoch is entered without those before it."""
+
+    def __init__(self, rows: TokenRows, seed: int) -> None:
+        super().__init__(rows)
+        self.n_places, self.seed, self.epoch = len(rows), seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        # The third number keeps this order apart from the draws and from the order of the batches.
+        return iter(np.random.default_rng([self.seed, self.epoch, 2]).permutation(self.n_places).tolist())
+
+
 class LengthBatches(BatchSampler):
     """Batches of windows of about one length, from the places in the order that `sampler` gives.
 
     A place is a window, or stands for the one that `draws` has put there in this epoch. The order is cut into stretches,
     each sorted by length and cut into batches; with a `seed` the batches are then shuffled, differently in each epoch.
+    `start` is the epoch to begin with and the number of its batches that an earlier start of the run has done.
     The arguments begin as Lightning needs them to put its own sampler in for several processes: these share the places,
     and so the draws.
     """
@@ -111,11 +151,16 @@ class LengthBatches(BatchSampler):
         lengths: NDArray[Any],
         seed: int | None,
         draws: EpochDraws | None = None,
+        start: tuple[int, int] = (0, 0),
     ) -> None:
         super().__init__(sampler, batch_size, drop_last)
-        self.lengths, self.seed, self.draws, self.epoch = lengths, seed, draws, 0
+        self.lengths, self.seed, self.draws = lengths, seed, draws
+        self.epoch, self.n_done = start
 
     def __iter__(self) -> Iterator[list[int]]:
+        # Lightning sets the epoch too, but of the first round only after it has begun.
+        if isinstance(self.sampler, (EpochOrder, DistributedSampler)):
+            self.sampler.set_epoch(self.epoch)
         order = np.fromiter(iter(self.sampler), dtype=np.int64)
         if self.draws is not None and self.seed is not None:
             order = self.draws.windows(seed=self.seed, epoch=self.epoch)[order]
@@ -129,6 +174,7 @@ class LengthBatches(BatchSampler):
             batches = [batch for batch in batches if len(batch) == self.batch_size]
         if self.seed is not None:
             np.random.default_rng([self.seed, self.epoch]).shuffle(batches)
+            batches, self.n_done = batches[self.n_done :], 0
             self.epoch += 1
         return iter([batch.tolist() for batch in batches])
 
@@ -144,11 +190,17 @@ class PreparedData(pl.LightningDataModule):
             name: TokenRows(rows, task, pad_token_id=pad_token_id, every_window=name != "train") for name, rows in tokens.items()
         }
         self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.start = (0, 0)
+
+    def uids(self, split: str, rows: Any) -> list[str]:
+        """Uids of the rows of a split with these numbers."""
+        found: list[str] = self.splits[split].uids.take(pa.array(np.asarray(rows))).to_pylist()
+        return found
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         rows = self.splits["train"]
-        sampler = RandomSampler(rows, generator=torch.Generator().manual_seed(self.seed))
-        return _loader(rows, LengthBatches(sampler, self.batch_size, False, rows.lengths, self.seed, EpochDraws.of(rows)))
+        order = EpochOrder(rows, self.seed)
+        return _loader(rows, LengthBatches(order, self.batch_size, False, rows.lengths, self.seed, EpochDraws.of(rows), self.start))
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         return self._evaluation("dev")
@@ -163,7 +215,8 @@ class PreparedData(pl.LightningDataModule):
 
 def _loader(rows: TokenRows, batches: LengthBatches) -> DataLoader[dict[str, Tensor]]:
     # A batch is a few slices of memory that is there already: a worker process would cost more than it does.
-    return DataLoader(rows, batch_sampler=batches, collate_fn=_as_is, pin_memory=torch.cuda.is_available())
+    # A loader draws a number whenever it starts: with a generator of its own, a validation leaves those of training alone.
+    return DataLoader(rows, batch_sampler=batches, collate_fn=_as_is, pin_memory=torch.cuda.is_available(), generator=torch.Generator())
 
 
 def _as_is(batch: Any) -> Any:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder, content_of
 from prepsweep.errors import Refused
 from prepsweep.progress import track
+from prepsweep.schema import text_columns
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +64,19 @@ def embed(
         for rows in track(batches, "embedding texts"):
             vectors[rows] = _means(model, *_padded(tokens, rows, tokenizer.pad_token_id or 0), hardware)
     return vectors[places.reshape(-1)]
+
+
+def embed_rows(rows: pa.Table, **encoder: Any) -> NDArray[np.float32]:
+    """Vectors of length 1 of rows: `embed` of their text; of pairs both vectors u and v, |u - v| and u * v.
+
+    What lies between two texts is in none of them: these features are those of Conneau et al. 2017 (arXiv:1705.02364).
+    """
+    sides = [embed(rows.column(name).to_pylist(), **encoder) for name in text_columns(rows.column_names)]
+    if len(sides) == 1:
+        return sides[0]
+    together = np.concatenate([*sides, np.abs(sides[0] - sides[1]), sides[0] * sides[1]], axis=1)
+    found: NDArray[np.float32] = together / np.linalg.norm(together, axis=1, keepdims=True)
+    return found
 
 
 def unreadable(texts: Sequence[str], *, checkpoint: str, revision: str | None, max_length: int) -> NDArray[np.bool_]:

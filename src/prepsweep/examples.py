@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 
 from prepsweep.lineage import table_of
 from prepsweep.randomness import draw_order
+from prepsweep.schema import text_columns
 from prepsweep.text import pieces
 from prepsweep.walk import Step
 
-KINDS = ("text changed", "label changed", "weight changed", "split changed", "added", "dropped")
+KINDS = ("text changed", "text_pair changed", "label changed", "weight changed", "split changed", "added", "dropped")
 # The sample is the same for everybody: it shows a stage, it decides nothing.
 _SEED = 0
 # Two texts of more differing pieces than this are shown as wholly different: comparing them takes time squared.
@@ -52,7 +53,7 @@ def examples_of(step: Step, *, n: int) -> dict[str, tuple[int, list[Example]]]:
     there = pc.is_valid(places)
     was, now, added = old.take(places.drop_null()), kept.filter(there), kept.filter(pc.invert(there))
     found: dict[str, tuple[int, list[Example]]] = {}
-    for column in ("text", "label", "weight", "split"):
+    for column in (*text_columns(old.column_names), "label", "weight", "split"):
         changed = pc.not_equal(was.column(column), now.column(column))
         found[f"{column} changed"] = _sample(_pairs(was.filter(changed), now.filter(changed), column), n)
     parents = old.take(pc.index_in(added.column("parent_uid").combine_chunks(), old.column("uid").combine_chunks()))
@@ -60,12 +61,12 @@ def examples_of(step: Step, *, n: int) -> dict[str, tuple[int, list[Example]]]:
     found["dropped"] = _sample(
         _rows(left, before=left.column("text"), after=pa.nulls(len(left), pa.string()), note=left.column("dropped")), n
     )
-    return {kind: found[kind] for kind in KINDS if found[kind][0]}
+    return {kind: found[kind] for kind in KINDS if kind in found and found[kind][0]}
 
 
 def _pairs(was: pa.Table, now: pa.Table, column: str) -> pa.Table:
     # Beside a text stands its label, beside anything else the text: what one needs to judge the change.
-    note = now.column("label" if column == "text" else "text")
+    note = now.column("label" if column in ("text", "text_pair") else "text")
     before, after = (pc.cast(table.column(column), pa.string()) for table in (was, now))
     return _rows(now, before=before, after=after, note=note)
 

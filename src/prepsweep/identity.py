@@ -26,6 +26,7 @@ from prepsweep.fingerprints import hash_file, hash_folder
 RUNTIME_ONLY = frozenset({"num_proc", "batch_size", "batch_tokens", "device", "download_dir", "replies_file", "n_parallel", "api_key_env"})
 # Whatever a stage imports, its result also passes through these.
 _ALWAYS = ("prepsweep.lineage", "prepsweep.schema")
+_identities: dict[str, dict[str, Any]] = {}
 _DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
 
 
@@ -35,7 +36,10 @@ def is_path(argument: str) -> bool:
 
 
 def stage_key(*, parent: str | None, spec: Mapping[str, Any], seed: int | None, files: Mapping[str, str]) -> str:
-    """sha256 of everything that decides the rows a stage gives; `files` are content hashes of what it reads."""
+    """sha256 of everything that decides the rows a stage gives; `files` are content hashes of what it reads.
+
+    What was hashed can be asked for afterwards, see `identity_behind`.
+    """
     targets = sorted(set(targets_in(spec)))
     modules: dict[str, str] = {}
     for module in [target.rpartition(".")[0] for target in targets] + list(_ALWAYS):
@@ -48,7 +52,14 @@ def stage_key(*, parent: str | None, spec: Mapping[str, Any], seed: int | None, 
         "files": dict(sorted(files.items())),
         "seed": seed,
     }
-    return hash_json(identity)
+    key = hash_json(identity)
+    _identities[key] = identity
+    return key
+
+
+def identity_behind(key: str) -> dict[str, Any] | None:
+    """What this process has hashed to `key`; it is kept with a prepared stage, so that a later one can be told from it."""
+    return _identities.get(key)
 
 
 def hash_json(value: Any) -> str:
@@ -88,7 +99,7 @@ def content_of_files(spec: Mapping[str, Any], *, where: str) -> dict[str, str]:
 
 @cache
 def source_closure(module: str) -> dict[str, str]:
-    """`module` and the modules of its package that it imports, directly or not: name → sha256 of the syntax tree.
+    """`module` and the modules of its package and of ours that it imports, directly or not: name → sha256 of the syntax tree.
 
     Comments, layout and docstrings are not part of a syntax tree without docstrings, so they do not move a key.
     """
@@ -98,16 +109,15 @@ def source_closure(module: str) -> dict[str, str]:
         name = waiting.pop()
         if name in found:
             continue
-        tree = _syntax_tree(name)
-        found[name] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-        waiting += [imported for imported in _imports(tree) if imported.split(".")[0] == name.split(".")[0]]
+        found[name] = hashlib.sha256(ast.dump(_syntax_tree(name)).encode()).hexdigest()
+        waiting += [imported for imported in _imports(name) if imported.split(".")[0] in _followed(name)]
     return found
 
 
 @cache
 def library_versions(modules: tuple[str, ...]) -> dict[str, str]:
     """Installed version of every library that the modules import."""
-    names = {imported.split(".")[0] for module in modules for imported in _imports(_syntax_tree(module))}
+    names = {imported.split(".")[0] for module in modules for imported in _imports(module)}
     own = {module.split(".")[0] for module in modules}
     libraries = sorted(names - own - sys.stdlib_module_names)
     return {name: _version(name) for name in libraries}
@@ -133,22 +143,32 @@ def _syntax_tree(module: str) -> ast.Module:
     return tree
 
 
-def _imports(tree: ast.Module) -> list[str]:
+@cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Names of the modules that a module imports, at its top or inside its functions."""
     names: list[str] = []
-    for node in ast.walk(tree):
+    for node in ast.walk(_syntax_tree(module)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            parts = [f"{node.module}.{alias.name}" for alias in node.names if _is_module(f"{node.module}.{alias.name}")]
-            names += [node.module, *parts]
-    return names
+        elif isinstance(node, ast.ImportFrom):
+            origin = importlib.util.resolve_name("." * node.level + (node.module or ""), _package(module))
+            parts = [f"{origin}.{alias.name}" for alias in node.names]
+            names += [origin, *(part for part in parts if part.split(".")[0] in _followed(module) and _is_module(part))]
+    return tuple(names)
+
+
+def _followed(module: str) -> tuple[str, str]:
+    # Only these packages are searched: to ask for a submodule imports its parent, and torch is a slow parent.
+    return module.split(".")[0], "prepsweep"
+
+
+def _package(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    return (spec.parent if spec else None) or ""
 
 
 @cache
 def _is_module(name: str) -> bool:
-    # Only our own packages are searched: to ask for a submodule imports its parent, and torch is a slow parent.
-    if name.split(".")[0] in sys.stdlib_module_names or not name.startswith("prepsweep"):
-        return False
     try:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:

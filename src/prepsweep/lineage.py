@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
-from prepsweep.schema import COLUMNS, child_uid
+from prepsweep.schema import COLUMNS, TEXT_PAIR, child_uid, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -70,8 +70,9 @@ def dataset_of(table: pa.Table) -> Dataset:
 def with_column(dataset: Dataset, name: str, values: Sequence[Any] | pa.Array | pa.ChunkedArray) -> Dataset:
     """`dataset` with one column of the row contract replaced, its type and place kept."""
     table = table_of(dataset)
-    column = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, COLUMNS[name])
-    return dataset_of(table.set_column(table.column_names.index(name), name, column.cast(COLUMNS[name])))
+    kind = (COLUMNS | {TEXT_PAIR: pa.string()})[name]
+    column = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values, kind)
+    return dataset_of(table.set_column(table.column_names.index(name), name, column.cast(kind)))
 
 
 def drop(dataset: Dataset, reason: str, rows: Sequence[bool] | pa.Array | pa.ChunkedArray) -> Dataset:
@@ -162,7 +163,8 @@ def settle(before: Dataset, after: Dataset, *, stage: str, group: str, given_spl
 
 
 def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
-    missing = [name for name in old.column_names if name not in new.column_names and (name, group) != ("text", "preprocess")]
+    read = text_columns(old.column_names)
+    missing = [name for name in old.column_names if name not in new.column_names and not (name in read and group == "preprocess")]
     if missing:
         raise ContractBroken(f"{stage}: took out the column {missing[0]!r}")
     uids, old_uids = new.column("uid").combine_chunks(), old.column("uid").combine_chunks()
@@ -173,7 +175,8 @@ def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
         lost = old_uids.filter(pc.is_null(places))
         raise ContractBroken(f"{stage}: lost {len(lost)} rows without a reason, the first is {lost[0]}")
     kept = new.take(places)
-    for name in FIXED_COLUMNS[group]:
+    fixed = FIXED_COLUMNS[group]
+    for name in (*fixed, *(read[1:] if "text" in fixed else ())):
         if not kept.column(name).combine_chunks().equals(old.column(name).combine_chunks()):
             raise ContractBroken(f"{stage}: changed the column {name!r} of a row that it was given")
     _refuse_relabelled(old, kept, stage=stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from prepsweep.datamodule import PreparedData
+from prepsweep.health import refuse_logits, refuse_loss
+from prepsweep.preprocess.tokenize import TYPES
 
 Batch = dict[str, Tensor]
 
@@ -19,8 +24,16 @@ class Task(Protocol):
     monitor: str
     classes: list[str]
 
-    def loss(self, logits: Tensor, batch: Batch) -> Tensor: ...
+    def training_loss(self, model: torch.nn.Module, inputs: Batch, batch: Batch) -> Tensor: ...
     def scores(self, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]: ...
+
+
+def inputs_of(model: torch.nn.Module, batch: Batch) -> Batch:
+    """What of a batch the model is given; `token_type_ids` only where it has an embedding for a second text (BERT, not RoBERTa)."""
+    names = ["input_ids", "attention_mask"]
+    if TYPES in batch and TYPES in inspect.signature(model.forward).parameters and getattr(model.config, "type_vocab_size", 2) > 1:
+        names.append(TYPES)
+    return {name: batch[name] for name in names}
 
 
 class FineTuning(pl.LightningModule):
@@ -39,8 +52,10 @@ class FineTuning(pl.LightningModule):
         self.test_logits: NDArray[np.float32] | None = None
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        logits = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
-        loss = self.task.loss(logits, batch)
+        loss = self.task.training_loss(self.model, inputs_of(self.model, batch), batch)
+        # Not the gradients: those that overflow under float16 are the business of the scaler, which skips the step.
+        if not torch.isfinite(loss):
+            refuse_loss(float(loss.detach()), step=self.global_step + 1, uids=self._uids("train", batch["rows"]))
         self.examples_seen += len(batch["rows"])
         self.tokens_seen += int(batch["attention_mask"].sum())
         self.tokens_computed += batch["attention_mask"].numel()
@@ -54,18 +69,36 @@ class FineTuning(pl.LightningModule):
         self._evaluate(batch)
 
     def _evaluate(self, batch: Batch) -> None:
-        logits = self.model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        logits = self.model(**inputs_of(self.model, batch)).logits
         self._outputs.append((batch["windows"], batch["rows"], logits.float(), batch["labels"]))
 
     def on_validation_epoch_end(self) -> None:
         logits, labels = self._gathered()
+        self._check_finite(logits, "dev")
         self.scores = self.task.scores(logits, labels)
         shown = {f"val/{name}": value for name, value in self.scores.items() if isinstance(value, float)}
         self.log_dict(shown, sync_dist=self.trainer.world_size > 1)
 
     def on_test_epoch_end(self) -> None:
         self.test_logits, labels = self._gathered()
+        self._check_finite(self.test_logits, "test")
         self.scores = self.task.scores(self.test_logits, labels)
+
+    def _uids(self, split: str, rows: Any) -> list[str]:
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(data, PreparedData)
+        return data.uids(split, rows)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["seen"] = [self.examples_seen, self.tokens_seen, self.tokens_computed]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.examples_seen, self.tokens_seen, self.tokens_computed = checkpoint["seen"]
+
+    def _check_finite(self, logits: NDArray[np.float32], split: str) -> None:
+        broken = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+        if len(broken):
+            refuse_logits(self._uids(split, broken), step=self.global_step, split=split)
 
     def _gathered(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Logits (n_rows, n_classes) and labels (n_rows,) in the order of the split, each row once.

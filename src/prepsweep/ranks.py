@@ -20,10 +20,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
 from prepsweep.pipeline import prepare
+from prepsweep.preemption import PREEMPTED, Preempted, preemptible
 from prepsweep.record import RECORD_FILE, plain_config
 
 _FROZEN = "ranks.json"
 _LOOK_SECONDS = 0.05
+_GRACE_SECONDS = 60.0
 
 
 def n_ranks(cfg: DictConfig) -> int:
@@ -59,10 +61,10 @@ def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any]
     try:
         codes = _ended(children)
     finally:
-        for child in children:
-            if child.poll() is None:
-                child.terminate()
+        _end(children)
         frozen.unlink(missing_ok=True)
+    if PREEMPTED in codes:
+        raise Preempted("a signal to one of its processes")
     record = json.loads((run_dir / RECORD_FILE).read_bytes())
     if any(codes):
         raise RuntimeError(
@@ -80,6 +82,20 @@ def _ended(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
         time.sleep(_LOOK_SECONDS)
 
 
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask what still runs to end, which lets it save where it is, and after a while make it."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for child in children:
+        try:
+            child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
 def _run_rank(run_dir: Path) -> None:
     from prepsweep.training import train
 
@@ -89,4 +105,5 @@ def _run_rank(run_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    _run_rank(Path(sys.argv[1]))
+    with preemptible():
+        _run_rank(Path(sys.argv[1]))

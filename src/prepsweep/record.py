@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import write_atomically
 from prepsweep.identity import hash_json
+from prepsweep.preemption import Preempted
 
 SCHEMA_VERSION = 1
 RECORD_FILE = "run.json"
@@ -40,7 +41,9 @@ def plain_config(cfg: DictConfig) -> dict[str, Any]:
 def run_id(config: Mapping[str, Any]) -> str:
     """First 12 hex digits of the hash of a plain configuration without what cannot change the result."""
     identity = {key: value for key, value in config.items() if key not in NOT_IDENTITY}
-    identity["data"] = {key: value for key, value in identity.get("data", {}).items() if key != "download_dir"}
+    for group, key in (("data", "download_dir"), ("trainer", "checkpoint_seconds")):
+        if group in identity:
+            identity[group] = {name: value for name, value in identity[group].items() if name != key}
     return hash_json(identity)[:12]
 
 
@@ -70,20 +73,28 @@ class RunRecord:
 def recorded(
     run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str], writes: bool = True
 ) -> Iterator[RunRecord]:
-    """A record that ends as `finished`, or as `failed` with the error if the block raises."""
+    """A record that ends as `finished`, as `preempted`, or as `failed` with the error if the block raises another one."""
     run_dir.mkdir(parents=True, exist_ok=True)
     record = RunRecord(run_dir, writes, _first_values(config, choices=choices, overrides=overrides))
     record.write()
     try:
         yield record
         record.values["status"] = "finished"
+    except Preempted:
+        record.values["status"] = "preempted"
+        raise
     except BaseException as error:
         # Whatever ends a run, SystemExit and Ctrl-C included, the record must say so before it goes on its way.
-        record.values |= {"status": "failed", "error": {"type": type(error).__name__, "message": str(error)}}
+        record.values |= {"status": "failed", "error": _in_words(error)}
         raise
     finally:
         record.values["finished"] = _now()
         record.write()
+
+
+def _in_words(error: BaseException) -> dict[str, str]:
+    message = "interrupted by Ctrl-C" if isinstance(error, KeyboardInterrupt) else str(error)
+    return {"type": type(error).__name__, "message": message}
 
 
 def mark_failed(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str], reason: str) -> None:

@@ -11,12 +11,15 @@
 | `weight`     | float  | weight in the training loss, 1 unless a balancing stage says otherwise |
 | `dropped`    | string | null, or the reason why the row leaves here; set by stages, taken out by the pipeline |
 
-Columns beyond these (a group, a film title) travel with the row untouched. Stages may add some:
+Columns beyond these (a group, a film title) travel with the row untouched. A source may bring one more to be read, and
+stages may add some:
 
 | column            | type  | meaning |
 |-------------------|-------|---------|
+| `text_pair`       | string | what the model reads together with `text`: a hypothesis, an answer (`data.text_pair_column`) |
 | `sampling_weight` | float | how often training draws the row; without it, once an epoch (`weighted_sampler`) |
 | `input_ids`       | list  | token ids in place of `text`, or windows of them under `truncation=window` (`tokenize`) |
+| `token_type_ids`  | list  | for each token of a pair which text it is of, where the tokenizer numbers them (`tokenize`) |
 | `truncated`       | bool  | whether the text was cut to its first tokens (`tokenize`) |
 """
 
@@ -40,17 +43,24 @@ COLUMNS = {
     "weight": pa.float32(),
     "dropped": pa.string(),
 }
+TEXT_PAIR = "text_pair"
+
+
+def text_columns(names: Iterable[str]) -> list[str]:
+    """The columns among `names` that the model reads: `text`, and `text_pair` where the rows are pairs."""
+    return ["text", TEXT_PAIR] if TEXT_PAIR in names else ["text"]
 
 
 def source_table(texts: pa.Array, labels: pa.Array, splits: pa.Array, extra: dict[str, pa.Array]) -> pa.Table:
-    """Rows of a source under the contract, uids made from their content.
+    """Rows of a source under the contract, uids made from their content; a `text_pair` among the `extra` columns counts.
 
     Equal rows get different uids by counting their occurrences, so no row can hide another; a row keeps its uid
     when others are added, removed or reordered.
     """
     n_rows = len(texts)
+    told_by = [texts, *(extra[name] for name in [TEXT_PAIR] if name in extra), labels, splits]
     columns = {
-        "uid": source_uids(zip(texts.to_pylist(), labels.to_pylist(), splits.to_pylist(), strict=True)),
+        "uid": source_uids(zip(*(column.to_pylist() for column in told_by), strict=True)),
         "text": texts,
         "label": labels,
         "split": splits,
@@ -62,8 +72,8 @@ def source_table(texts: pa.Array, labels: pa.Array, splits: pa.Array, extra: dic
     return pa.table({name: pa.array(values) if isinstance(values, list) else values for name, values in (columns | extra).items()})
 
 
-def source_uids(rows: Iterable[tuple[str, str, str]]) -> list[str]:
-    """A uid for each row: the hash of its text, label and split, and for the n-th repeat of a row one made from that and n."""
+def source_uids(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """A uid for each row: the hash of its text (of a pair both), label and split; the n-th repeat of a row has one made from that and n."""
     digest = partial(hashlib.blake2b, digest_size=12)
     # What has no UTF-8, a lone surrogate, is an escape in `repr`.
     uids = [digest(repr(row).encode()).hexdigest() for row in rows]

@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 from prepsweep.errors import Refused
 from prepsweep.lineage import table_of
 from prepsweep.record import PREDICTIONS_FILE
+from prepsweep.schema import text_columns
 from prepsweep.source_place import place_of
 from prepsweep.walk import Step, Walk
 
 MIN_DIGITS = 6
 _MAX_NAMED = 5
-_WATCHED = ("text", "label", "split", "weight")
+_WATCHED = ("text", "text_pair", "label", "split", "weight")
 
 
 def story_of(walked: Walk, uid: str) -> dict[str, Any]:
@@ -76,11 +77,11 @@ def _events(step: Step, uid: str) -> Iterator[dict[str, Any]]:
     if after is None:
         return
     if before is None:
-        row = {name: after[name] for name in ("text", "label")}
+        row = {name: after[name] for name in (*text_columns(after), "label")}
         yield {"stage": step.where, "what": "made" if step.before else "read", "parent": after["parent_uid"], **row}
     else:
         for name in _WATCHED:
-            if before[name] != after[name]:
+            if before.get(name) != after.get(name):
                 yield {"stage": step.where, "what": "changed", "column": name, "before": before[name], "after": after[name]}
     if left:
         yield {"stage": step.where, "what": "left", "reason": left["dropped"]}

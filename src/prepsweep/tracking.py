@@ -133,10 +133,12 @@ class TensorBoardTracker:
 
 
 class CsvTracker:
-    """`csv/metrics.csv` in the run directory, a line per logged step."""
+    """`csv/metrics.csv` in the run directory, a line per logged step; `csv-2` and so on for what a run that was cut off does next."""
 
     def open(self, record: Values, run_dir: Path) -> Logger:
-        self.logger = CSVLogger(str(run_dir), name="", version="csv")
+        # A run that goes on writes beside what it wrote before: Lightning would replace it.
+        n_before = len(list(run_dir.glob("csv*")))
+        self.logger = CSVLogger(str(run_dir), name="", version=f"csv-{n_before + 1}" if n_before else "csv")
         return self.logger
 
     def finish(self, record: Values, prepared: Prepared) -> None:

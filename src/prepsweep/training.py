@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import sys
@@ -16,20 +15,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytorch_lightning as pl
-import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig
 
-from prepsweep.best_model import BestModel
+from prepsweep.best_model import BestModel, save_model
 from prepsweep.cache import Cache
+from prepsweep.checkpointing import Checkpoints, DurableFile, remove_checkpoint
 from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder
+from prepsweep.continuing import CHECKPOINT_FILE
 from prepsweep.datamodule import PreparedData
+from prepsweep.identity import hash_json
 from prepsweep.lineage import table_of
 from prepsweep.module import FineTuning
 from prepsweep.pipeline import Prepared, prepare
 from prepsweep.precision import resolve_precision
+from prepsweep.preemption import Stop, deferred, preemptible
 from prepsweep.ranks import n_ranks, rank
-from prepsweep.record import PREDICTIONS_FILE, RunRecord, peak_rss_mb, plain_config, recorded
-from prepsweep.stages import instance, source_of
+from prepsweep.record import PREDICTIONS_FILE, RunRecord, plain_config, recorded
+from prepsweep.run_facts import budget_facts, data_facts, device_facts
+from prepsweep.stages import instance
 from prepsweep.step_count import OnStep, StepCount
 from prepsweep.tasks.losses import class_priors
 from prepsweep.terminal import show_run
@@ -52,16 +56,17 @@ def train(
     told the steps done and to do.
     """
     run_dir, first = Path(run_dir), rank() == 0
-    with recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
+    with preemptible(), recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
         started = time.perf_counter()
         prepared = prepare(cfg, cache or Cache(Path(cfg.paths.cache_dir)))
-        record.values |= {"data": _data_facts(cfg, prepared), "cost": {"prepare_seconds": _since(started)}}
+        record.values |= {"data": data_facts(cfg, prepared), "cost": {"prepare_seconds": _since(started)}}
         with Trackers.of(cfg, record) if first else Trackers([], record) as trackers:
             outcome = _fine_tune(cfg, prepared, record, trackers, n_parts=n_parts, on_step=on_step)
             if first:
                 _write_predictions(run_dir / PREDICTIONS_FILE, prepared, outcome)
             trackers.finish(record.values, prepared)
     if first:
+        remove_checkpoint(run_dir / CHECKPOINT_FILE)
         show_run(record.values, report=outcome.report, run_dir=run_dir)
     return float(record.values["metrics"]["val"][outcome.monitor])
 
@@ -96,49 +101,61 @@ def _fine_tune(
     pl.seed_everything(cfg.seeds.model, workers=True, verbose=False)
     folder = checkpoint_folder(cfg.model.name, revision=cfg.model.revision, patterns=TOKENIZER_FILES + WEIGHT_FILES, where="model.name")
     tokenizer = AutoTokenizer.from_pretrained(folder)
+    n_train = len(prepared.tokens["train"])
     priors = class_priors(table_of(prepared.tokens["train"]).column("label"), prepared.classes)
     task = instance(cfg.task, "task", classes=prepared.classes, priors=priors)
-    steps = n_steps(
-        cfg.budget, n_before=prepared.n_train_before, n_train=len(prepared.tokens["train"]), batch_size=cfg.model.batch_size * n_ranks(cfg)
-    )
+    batch_size = cfg.model.batch_size * n_ranks(cfg)
+    steps = n_steps(cfg.budget, n_before=prepared.n_train_before, n_train=n_train, batch_size=batch_size)
     recipe = {name: cfg.model[name] for name in ("learning_rate", "weight_decay", "warmup_fraction")}
     module = FineTuning(task.load_model(folder), task, n_steps=steps, **recipe)
     sizes = {name: max(1, cfg.model[name] // n_parts) for name in ("batch_size", "eval_batch_size")}
     data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
-    best = BestModel(record.run_dir / "model", task.monitor)
-    callbacks: list[pl.Callback] = [best, StepCount(on_step)] if on_step else [best]
-    accumulate = cfg.model.batch_size // sizes["batch_size"]
-    trainer = _trainer(cfg, steps, trackers, n_rows=len(prepared.tokens["train"]), callbacks=callbacks, accumulate=accumulate)
-
-    started = time.perf_counter()
-    trainer.fit(module, datamodule=data)
-    if not best.curve or best.curve[-1]["step"] != trainer.global_step:
-        trainer.validate(module, datamodule=data, verbose=False)
-    train_seconds = _since(started)
-    trainer.strategy.barrier("the best model is on disk")
-    if best.best_step != trainer.global_step:
-        module.model = task.load_model(best.model_dir)
-    if trainer.is_global_zero:
-        tokenizer.save_pretrained(best.model_dir)
-        _save_preparation(best.model_dir, record.values["config"])
-    started = time.perf_counter()
-    trainer.test(module, datamodule=data, verbose=False)
+    best = BestModel(task.monitor)
+    with deferred() as stop:
+        checkpoints = _checkpoints(cfg, record, prepared, stop, n_parts=n_parts)
+        callbacks = [best, *([StepCount(on_step)] if on_step else []), checkpoints]
+        accumulate = cfg.model.batch_size // sizes["batch_size"]
+        precision = checkpoints.precision or resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
+        trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, accumulate=accumulate, precision=precision)
+        trainer.fit(module, datamodule=data, ckpt_path=checkpoints.found, weights_only=True)
+        if not best.curve or best.curve[-1]["step"] != trainer.global_step:
+            trainer.validate(module, datamodule=data, verbose=False)
+        record.values["cost"] |= {"train_seconds": round(checkpoints.train_seconds, 3), "n_starts": checkpoints.n_starts}
+        if best.best_step != trainer.global_step:
+            module.model.load_state_dict(best.weights)
+        if trainer.is_global_zero:
+            save_model(module.model, tokenizer, record.run_dir / "model", record.values["config"])
+        started = time.perf_counter()
+        trainer.test(module, datamodule=data, verbose=False)
     assert best.best is not None and module.test_logits is not None
 
     record.values["metrics"] = {"val": best.best | {"step": best.best_step}, "test": module.scores, "val_curve": best.curve}
-    record.values["budget"] = _budget_facts(cfg, module, trainer, n_train=len(prepared.tokens["train"]))
-    seconds = {"train_seconds": train_seconds, "validate_seconds": round(best.validate_seconds, 3), "test_seconds": _since(started)}
-    record.values["cost"] |= seconds | _device_facts(trainer)
+    record.values["budget"] = budget_facts(cfg, module, trainer, n_train=n_train)
+    record.values["cost"] |= {"validate_seconds": round(best.validate_seconds, 3), "test_seconds": _since(started)}
+    record.values["cost"] |= device_facts(trainer)
     return Outcome(task.predictions(module.test_logits), task.report(module.scores), task.monitor)
 
 
-def _trainer(cfg: DictConfig, steps: int, trackers: Trackers, *, n_rows: int, callbacks: list[pl.Callback], accumulate: int) -> pl.Trainer:
+def _checkpoints(cfg: DictConfig, record: RunRecord, prepared: Prepared, stop: Stop, *, n_parts: int) -> Checkpoints:
+    """What keeps the run's checkpoint; one of other data, or of a batch that was split otherwise, is none of this run."""
+    identity = {
+        "run_id": record.values["run_id"],
+        "data": hash_json([stage["key"] for stage in prepared.stages]),
+        "number of processes": n_ranks(cfg),
+        "number of parts of a batch": n_parts,
+    }
+    return Checkpoints(record.run_dir / CHECKPOINT_FILE, identity, every_seconds=cfg.trainer.checkpoint_seconds, stop=stop)
+
+
+def _trainer(
+    cfg: DictConfig, steps: int, trackers: Trackers, *, n_rows: int, callbacks: list[pl.Callback], accumulate: int, precision: Any
+) -> pl.Trainer:
     n_batches = n_rows // (cfg.model.batch_size * n_ranks(cfg))
     return pl.Trainer(
         accelerator=cfg.trainer.accelerator,
         devices=cfg.trainer.devices,
         strategy=cfg.trainer.strategy,
-        precision=resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator),
+        precision=precision,
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=cfg.model.max_grad_norm,
@@ -151,6 +168,8 @@ def _trainer(cfg: DictConfig, steps: int, trackers: Trackers, *, n_rows: int, ca
         log_every_n_steps=max(1, min(10, steps // 20, n_batches)),
         callbacks=callbacks,
         accumulate_grad_batches=accumulate,
+        # A run's processes are started here (`ranks`), and what Slurm says is of the job that they are part of.
+        plugins=[DurableFile(), LightningEnvironment()],
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=sys.stderr.isatty(),
@@ -164,44 +183,11 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
     warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*")
+    warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used.*")
+    # It cannot know that the batch sampler begins at the place of the checkpoint (checkpointing.Place).
+    warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended.*")
     # Rows that a sampler repeats to fill a process's last batch are taken out again by number (module._gathered).
     warnings.filterwarnings("ignore", message="Using `DistributedSampler` with the dataloaders.*")
-
-
-def _data_facts(cfg: DictConfig, prepared: Prepared) -> dict[str, Any]:
-    source = source_of(cfg)
-    named = {name: source.spec[name] for name in ("path", "dev_path", "test_path", "name", "revision") if source.spec.get(name)}
-    content = prepared.stages[0]["key"]
-    return {
-        "source": {"kind": source.name, **named, "content_hash": content, "given_splits": prepared.given_splits},
-        "classes": prepared.classes,
-        "stages": prepared.stages,
-        "splits": prepared.splits,
-        "leaks": prepared.leaks,
-    }
-
-
-def _budget_facts(cfg: DictConfig, module: FineTuning, trainer: pl.Trainer, *, n_train: int) -> dict[str, Any]:
-    seen = module.examples_seen * trainer.world_size
-    return {
-        "kind": cfg.budget.kind,
-        "epochs": round(seen / n_train, 4),
-        "steps": trainer.global_step,
-        "examples_seen": seen,
-        "tokens_seen": module.tokens_seen * trainer.world_size,
-        "real_token_fraction": round(module.tokens_seen / max(module.tokens_computed, 1), 4),
-    }
-
-
-def _device_facts(trainer: pl.Trainer) -> dict[str, Any]:
-    gpu = torch.cuda.is_available() and trainer.strategy.root_device.type == "cuda"
-    return {
-        "peak_rss_mb": peak_rss_mb(),
-        "device": torch.cuda.get_device_name() if gpu else "cpu",
-        "n_devices": trainer.world_size,
-        "precision": str(trainer.precision),
-        "gpu_peak_mb": round(torch.cuda.max_memory_allocated() / 1024**2, 1) if gpu else None,
-    }
 
 
 def _write_predictions(path: Path, prepared: Prepared, outcome: Outcome) -> None:
@@ -212,12 +198,6 @@ def _write_predictions(path: Path, prepared: Prepared, outcome: Outcome) -> None
     private = path.with_name(f".{path.name}")
     pq.write_table(pa.table(columns), private)
     private.replace(path)
-
-
-def _save_preparation(model_dir: Path, config: Mapping[str, Any]) -> None:
-    """Beside the weights: how text was cleaned and tokenised, so that prediction can do the same."""
-    facts = {"clean": config["clean"], "preprocess": config["preprocess"]}
-    (model_dir / "preparation.json").write_text(json.dumps(facts, indent=2), encoding="utf-8")
 
 
 def _since(started: float) -> float:

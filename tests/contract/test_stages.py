@@ -39,15 +39,16 @@ def stage(request: pytest.FixtureRequest, reviews_csv: Path, tiny_model: Path) -
     return found
 
 
-def rows_for(stage: Stage) -> Dataset:
-    """Ordinary rows and awkward ones, split as the stage's group finds them."""
+def rows_for(stage: Stage, *, in_pairs: bool = False) -> Dataset:
+    """Ordinary rows and awkward ones, split as the stage's group finds them; in pairs each has the next one's text as its second."""
     pairs = [*make_reviews(60), ("", "fresh"), ("   ", "plot"), ("我喜欢这部电影。", "fresh"), ("Ünïcödé 👍🏽 “quotes”", "rotten")]
     pairs += [("great", "fresh"), ("<b>bold</b> & new\nline\ttab", "rotten"), ("[x] {y} ^z$ \\ /slash @ *", "plot")]
     pairs += [(f"very long {'story ' * 300}", "plot"), ("same text", "fresh"), ("same text", "fresh")]
+    further = {"text_pair": [text for text, _ in pairs[1:] + pairs[:1]]} if in_pairs else {}
     if stage.name == "predefined":
-        return rows_of(pairs, [("train", "dev", "test")[i % 3] for i in range(len(pairs))])
+        return rows_of(pairs, [("train", "dev", "test")[i % 3] for i in range(len(pairs))], **further)
     # Groups of one: whatever splits by group can then give every class to every split.
-    return rows_of(pairs, "train" if stage.group in TRAIN_ONLY else "", group=[f"g{i}" for i in range(len(pairs))])
+    return rows_of(pairs, "train" if stage.group in TRAIN_ONLY else "", **further, group=[f"g{i}" for i in range(len(pairs))])
 
 
 def settled(stage: Stage, rows: Dataset) -> Settled:
@@ -96,6 +97,20 @@ def test_the_order_of_the_rows_does_not_matter(stage: Stage) -> None:
     # Of two equal texts the first stays, and a copy of a copy may change places: what is there must not.
     columns = ["text", "label", "weight"] if "text" in one.column_names else ["label", "input_ids", "weight"]
     assert content_hash(one.select(columns)) == content_hash(two.select(columns)) or stage.name == "exact_dedup"
+
+
+def test_pairs_of_texts_stay_pairs(stage: Stage) -> None:
+    rows = rows_for(stage, in_pairs=True)
+    mixed = rows.select(range(len(rows) - 1, -1, -1))
+    found, other = (table_of(settled(stage, order).kept).sort_by("uid") for order in (rows, mixed))
+    columns = ["text", "text_pair", "label", "weight"] if stage.group != "preprocess" else ["input_ids", "token_type_ids", "label"]
+    assert content_hash(found.select(columns)) == content_hash(other.select(columns)) or stage.name == "exact_dedup"
+    if stage.group in ("clean", "preprocess"):
+        assert stage.group == "clean" or "text_pair" not in found.column_names
+        return
+    second = dict(zip(rows["uid"], rows["text_pair"], strict=True))
+    for uid, parent, text_pair in zip(*(found.column(name).to_pylist() for name in ("uid", "parent_uid", "text_pair")), strict=True):
+        assert text_pair == second[uid if uid in second else parent]
 
 
 def test_one_and_two_processes_agree(stage: Stage) -> None:

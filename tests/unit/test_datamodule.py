@@ -42,7 +42,9 @@ def test_batches_hold_the_rows_and_mark_their_padding(data: PreparedData) -> Non
         for i, row in enumerate(batch["rows"].tolist()):
             length = int(rows.lengths[row])
             assert batch["attention_mask"][i].tolist() == [1] * length + [0] * (batch["input_ids"].shape[1] - length)
-            assert batch["input_ids"][i, :length].tolist() == rows.values[rows.offsets[row] : rows.offsets[row] + length].tolist()
+            assert (
+                batch["input_ids"][i, :length].tolist() == rows.ids.values[rows.ids.offsets[row] : rows.ids.offsets[row] + length].tolist()
+            )
             assert not batch["input_ids"][i, length:].any()
         assert batch["input_ids"].dtype == torch.int64
 

@@ -10,7 +10,16 @@ import pytest
 
 from prepsweep import identity
 from prepsweep.errors import Refused
-from prepsweep.identity import RUNTIME_ONLY, content_hash, content_of_files, source_closure, stage_key, without_runtime
+from prepsweep.identity import (
+    RUNTIME_ONLY,
+    content_hash,
+    content_of_files,
+    hash_json,
+    identity_behind,
+    source_closure,
+    stage_key,
+    without_runtime,
+)
 
 SPEC = {"_target_": "prepsweep.clean.drop_short.drop_short", "_partial_": True, "min_words": 3}
 BASE = {"parent": "p", "spec": SPEC, "seed": 0, "files": {"word_file": "abc"}}
@@ -32,6 +41,16 @@ BASE = {"parent": "p", "spec": SPEC, "seed": 0, "files": {"word_file": "abc"}}
 )
 def test_key_moves_with_what_changes_the_result(change: dict[str, object]) -> None:
     assert stage_key(**(BASE | change)) != stage_key(**BASE)  # type: ignore[arg-type]
+
+
+def test_what_was_hashed_can_be_asked_for_and_gives_the_key_again() -> None:
+    key = stage_key(**BASE)  # type: ignore[arg-type]
+    identity = identity_behind(key)
+    assert identity is not None
+    assert hash_json(identity) == key
+    assert (identity["parent"], identity["config"], identity["files"], identity["seed"]) == ("p", SPEC, {"word_file": "abc"}, 0)
+    assert "prepsweep.clean.drop_short" in identity["source"]
+    assert identity_behind("0" * 64) is None
 
 
 @pytest.mark.parametrize("name", [*sorted(RUNTIME_ONLY), "path", "word_file", "wordnet_dir", "dev_path"])

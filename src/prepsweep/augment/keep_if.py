@@ -16,6 +16,7 @@ from prepsweep.augment.wrapped import Augment, make_inner, with_children
 from prepsweep.embeddings import content_of_encoder, embed, unreadable
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, dataset_of, drop, table_of
+from prepsweep.schema import TEXT_PAIR
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -98,9 +99,12 @@ def check(
 
 
 def check_rows(dataset: Dataset, *, judge: str | None, judge_revision: str | None, **_: object) -> None:
-    """Refuse a judge that does not know a class of the rows: it would reject all of its children."""
+    """Refuse a judge that does not know a class of the rows, as it would reject all of its children, and any judge of pairs of texts."""
     if judge is None:
         return
+    if TEXT_PAIR in dataset.column_names:
+        what = "a judge reads one text, and these rows are pairs of them (data.text_pair_column)"
+        raise Refused(f"{_WHERE}.judge", what, f"set {_WHERE}.judge=null")
     known = labels_known(judge_folder(judge, revision=judge_revision, where=f"{_WHERE}.judge"))
     for label in sorted(pc.unique(table_of(dataset).column("label")).to_pylist()):
         if label not in known:

@@ -11,6 +11,7 @@ from prepsweep.augment.wrapped import Augment, Made, make_inner, with_children
 from prepsweep.balance.targets import Strategy, check_strategy, sampling_targets
 from prepsweep.lineage import Result, dataset_of, drop, table_of
 from prepsweep.randomness import draw_by_label
+from prepsweep.text import whole_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -61,9 +62,10 @@ def _choose(
 ) -> tuple[list[str | None], dict[str, int]]:
     """Per child why it cannot stay, None for those that can; and how many rows each class is short of."""
     given = table_of(dataset)
-    text_of = dict(zip(given.column("uid").to_pylist(), given.column("text").to_pylist(), strict=True))
+    text_of = dict(zip(given.column("uid").to_pylist(), whole_texts(given).to_pylist(), strict=True))
     taken = set(zip(given.column("label").to_pylist(), text_of.values(), strict=True))
-    children = pa.concat_tables(made.children.select(["parent_uid", "label", "text", "dropped"]) for made in passes).to_pylist()
+    made = pa.concat_tables(found.children for found in passes)
+    texts, children = whole_texts(made).to_pylist(), made.select(["parent_uid", "label", "dropped"]).to_pylist()
     nth: defaultdict[str, int] = defaultdict(int)
     turns = []
     for number, child in enumerate(children):
@@ -73,7 +75,7 @@ def _choose(
     reasons: list[str | None] = [None] * len(children)
     missing = Counter(wanted)
     for _, _, number in sorted(turns):
-        label, text = children[number]["label"], children[number]["text"]
+        label, text = children[number]["label"], texts[number]
         if text != text_of[children[number]["parent_uid"]] and (label, text) in taken:
             reasons[number] = "repeated"
         elif not missing[label]:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import drop, table_of
+from prepsweep.schema import text_columns
 from prepsweep.word_arrays import TEXTS_AT_ONCE, word_counts
 
 if TYPE_CHECKING:
@@ -22,8 +23,15 @@ def check(*, min_words: int) -> None:
 
 
 def drop_short(dataset: Dataset, *, min_words: int) -> Dataset:
-    """Rows of fewer than `min_words` words leave with the reason `short`; a Chinese character counts as a word."""
+    """Rows of fewer than `min_words` words leave with the reason `short`; a Chinese character counts as a word.
+
+    The words of a pair of texts are counted together: "yes" is a full answer to a long question.
+    """
     check(min_words=min_words)
-    texts = table_of(dataset).column("text")
-    parts = [word_counts(texts.slice(start, TEXTS_AT_ONCE).to_pylist()) for start in range(0, len(texts), TEXTS_AT_ONCE)]
-    return drop(dataset, "short", pa.array(np.concatenate([np.empty(0, np.int64), *parts]) < min_words))
+    table = table_of(dataset)
+    n_words = np.zeros(len(table), dtype=np.int64)
+    for name in text_columns(table.column_names):
+        for start in range(0, len(table), TEXTS_AT_ONCE):
+            texts = table.column(name).slice(start, TEXTS_AT_ONCE).to_pylist()
+            n_words[start : start + TEXTS_AT_ONCE] += word_counts(texts)
+    return drop(dataset, "short", pa.array(n_words < min_words))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache, lru_cache, partial
+from functools import cache, lru_cache, partial, reduce
 from typing import TYPE_CHECKING
 
 import emoji as library
 import pyarrow.compute as pc
 
 from prepsweep.errors import Refused, nearest
-from prepsweep.lineage import Result, with_column
-from prepsweep.text import per_text
+from prepsweep.lineage import Result
+from prepsweep.text import per_text_column, with_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -44,10 +44,10 @@ def emoji(dataset: Dataset, *, action: str, num_proc: int) -> Result:
     `drop_short` takes such rows out. ©, ™ and arrows stay, as do digits.
     """
     check(action=action)
-    found = per_text(dataset, partial(_replaced, action=action), num_proc=num_proc)
-    counts = found.column("n_emoji")
+    found = per_text_column(dataset, partial(_replaced, action=action), num_proc=num_proc)
+    counts = reduce(pc.add, [of_column.column("n_emoji") for of_column in found.values()])
     facts = {"emoji": pc.sum(counts).as_py() or 0, "rows": pc.sum(pc.greater(counts, 0)).as_py() or 0}
-    return Result(with_column(dataset, "text", found.column("text")), facts)
+    return Result(with_texts(dataset, found), facts)
 
 
 def _replaced(texts: Sequence[str], *, action: str) -> dict[str, list[str] | list[int]]:

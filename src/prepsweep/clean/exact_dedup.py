@@ -9,19 +9,20 @@ import pyarrow as pa
 
 from prepsweep.clean.clusters import codes_of, priority_of
 from prepsweep.lineage import drop, table_of
+from prepsweep.text import whole_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
 def exact_dedup(dataset: Dataset) -> Dataset:
-    """Rows that repeat the text and label of another leave with the reason `duplicate`.
+    """Rows that repeat the text (both texts of a pair) and label of another leave with the reason `duplicate`.
 
     Of equal rows the first stays, one of test before dev before the others. The same text under two labels is a
     conflict, not a copy: both stay.
     """
     table = table_of(dataset)
-    texts, labels = (codes_of(table.column(name)) for name in ("text", "label"))
+    texts, labels = codes_of(whole_texts(table)), codes_of(table.column("label"))
     pairs = texts * (int(labels.max(initial=0)) + 1) + labels
     order = np.argsort(priority_of(table), kind="stable")
     _, first = np.unique(pairs[order], return_index=True)

@@ -13,6 +13,8 @@ from prepsweep.clean.clusters import Ints, codes_of
 from prepsweep.clean.shingles import distinct_of
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, drop, table_of, with_column
+from prepsweep.schema import text_columns
+from prepsweep.text import as_one
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,12 +37,13 @@ def label_conflicts(dataset: Dataset, *, action: str, equal: str) -> Result:
 
     `majority` needs one label that more rows have than any other: the rows of a tie leave. Rows of dev and test are
     never changed and have no say, since their labels must not decide what is learned: they are only counted. Texts are
-    equal if `exact`ly the same, or after NFC, lower case and one space for every run of white space. Relabelled rows
-    may be copies then: run `exact_dedup` after this stage.
+    equal if `exact`ly the same, or after NFC, lower case and one space for every run of white space; pairs are equal if
+    both of their texts are. Relabelled rows may be copies then: run `exact_dedup` after this stage.
     """
     check(action=action, equal=equal)
     table = table_of(dataset)
-    texts = codes_of(_folded(table.column("text")) if equal == "ignore_case_and_space" else table.column("text"))
+    read = [table.column(name) for name in text_columns(table.column_names)]
+    texts = codes_of(as_one([_folded(texts) for texts in read] if equal == "ignore_case_and_space" else read))
     encoded = table.column("label").combine_chunks().dictionary_encode()
     labels = codes_of(table.column("label"))
     free = np.asarray(pc.invert(pc.is_in(table.column("split"), pa.array(["dev", "test"]))), dtype=np.bool_)
@@ -93,5 +96,6 @@ def _majority(texts: Ints, labels: Ints, rows: Ints, *, n_labels: int) -> Ints:
 
 def _evidence(table: pa.Table, rows: Ints, majority: pa.Array) -> pa.Table:
     """Up to 10,000 of the rows in conflict, equal texts together, each with the label of most (null for a tie)."""
-    found = table.take(pa.array(rows)).select(["uid", "text", "label", "split"]).append_column("majority", majority)
-    return found.sort_by([("text", "ascending"), ("uid", "ascending")]).slice(0, _MAX_EVIDENCE)
+    read = text_columns(table.column_names)
+    found = table.take(pa.array(rows)).select(["uid", *read, "label", "split"]).append_column("majority", majority)
+    return found.sort_by([(name, "ascending") for name in (*read, "uid")]).slice(0, _MAX_EVIDENCE)

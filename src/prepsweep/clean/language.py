@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result
 from prepsweep.lineage import drop as mark
-from prepsweep.text import per_text
+from prepsweep.text import per_text_column
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -66,7 +66,7 @@ def language(
 
     A text of fewer than `min_letters` letters, or whose language has a probability below `min_confidence`, is
     `unknown`: it stays unless `keep_unknown` is false. So a row leaves only for a language that the model is sure of. The
-    first 2,000 characters decide.
+    first 2,000 characters decide. Of a pair each text is judged by itself, and one unwanted takes the row out.
 
     The model is py3langid's (after Lui & Baldwin 2012, langid.py, https://aclanthology.org/P12-3005), the probability its
     score normalised over 140 languages. Of 13,441 English and Chinese texts of six corpora it took
@@ -75,11 +75,12 @@ def language(
     check(keep=keep, drop=drop, min_confidence=min_confidence, min_letters=min_letters, keep_unknown=keep_unknown)
     _identifier()  # Loaded before any process is forked, so that all share it.
     detect = partial(_detected, min_confidence=min_confidence, min_letters=min_letters)
-    found = per_text(dataset, detect, num_proc=num_proc).column("language").cast(pa.string())
-    listed = pc.is_in(found, value_set=pa.array(keep or drop, pa.string()))
-    unwanted = pc.invert(listed) if keep else listed
-    unwanted = pc.if_else(pc.equal(found, UNKNOWN), not keep_unknown, unwanted)
-    return Result(mark(dataset, "language", unwanted), {"languages": _commonest(found)})
+    found = [of_column.column("language").cast(pa.string()) for of_column in per_text_column(dataset, detect, num_proc=num_proc).values()]
+    for languages in found:
+        listed = pc.is_in(languages, value_set=pa.array(keep or drop, pa.string()))
+        unwanted = pc.invert(listed) if keep else listed
+        dataset = mark(dataset, "language", pc.if_else(pc.equal(languages, UNKNOWN), not keep_unknown, unwanted))
+    return Result(dataset, {"languages": _commonest(pa.chunked_array([chunk for languages in found for chunk in languages.chunks]))})
 
 
 @cache

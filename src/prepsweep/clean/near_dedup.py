@@ -10,9 +10,10 @@ import pyarrow.compute as pc
 
 from prepsweep.clean.clusters import Alike, keep_one_of_each
 from prepsweep.clean.minhash import banding, candidates, in_a_bucket
-from prepsweep.clean.shingles import distinct_shingles, equal_sets, hashed_shingles, jaccard, rows_only
+from prepsweep.clean.shingles import distinct_shingles, equal_in_all, equal_sets, hashed_shingles, jaccard, rows_only, side_by_side
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, table_of
+from prepsweep.schema import text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -38,21 +39,23 @@ def near_dedup(dataset: Dataset, *, threshold: float, ngram: int, num_perm: int,
     another only if all its words are. With 2-grams, 0.8 is one word in twenty; short texts must be equal but for one word
     at the end. Rows without words (empty, emoji) stay. Candidates come from MinHash (Broder 1997), each is then compared
     exactly: no pair below the threshold is joined, and of those at the threshold at most 1% are missed, of the others fewer.
+    Rows that are pairs of texts are as alike as the less similar of the two: another question on the same paragraph is no copy.
     Clusters join through their members, and labels part them: see `clusters.keep_one_of_each`.
     """
     check(threshold=threshold, ngram=ngram, num_perm=num_perm, merge_across_labels=merge_across_labels)
     bands, rows = banding(threshold, num_perm)
     table = table_of(dataset)
-    hashes, starts = hashed_shingles(table.column("text"), ngram)
+    read = text_columns(table.column_names)
+    # Two sets that are both alike are so together as well (|A ∩ B| / |A ∪ B| lies between theirs): no pair is missed.
+    hashes, starts = side_by_side([hashed_shingles(table.column(name), ngram) for name in read])
     suspects = np.flatnonzero(in_a_bucket(hashes, starts, bands=bands, rows=rows))
     # By uid, so that nothing that follows depends on the order of the rows.
     suspects = suspects[np.asarray(pc.sort_indices(table.column("uid").take(pa.array(suspects))).to_numpy())]
-    texts = table.column("text").take(pa.array(suspects))
-    shingles = distinct_shingles(texts, ngram)
-    sets = equal_sets(shingles)
+    shingles = [distinct_shingles(table.column(name).take(pa.array(suspects)), ngram) for name in read]
+    sets = equal_in_all([equal_sets(of_column) for of_column in shingles])
     _, one_of_each = np.unique(sets, return_index=True)
     first, second = candidates(*rows_only(hashes, starts, suspects[one_of_each]), bands=bands, rows=rows)
-    scores = jaccard(shingles, one_of_each[first], one_of_each[second])
+    scores = np.min([jaccard(of_column, one_of_each[first], one_of_each[second]) for of_column in shingles], axis=0)
     found = scores >= threshold
     groups = np.full(len(table), -1, dtype=np.int64)
     groups[suspects] = sets

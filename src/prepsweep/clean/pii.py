@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from prepsweep.clean.pii_kinds import KINDS, Span, folded, resolved
 from prepsweep.clean.pii_phones import check_regions, phone
 from prepsweep.errors import Refused, nearest
-from prepsweep.lineage import Result, drop, with_column
-from prepsweep.text import per_text
+from prepsweep.lineage import Result, drop
+from prepsweep.text import per_text_column, with_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -46,15 +46,16 @@ def pii(dataset: Dataset, *, action: str, kinds: Sequence[str], regions: Sequenc
 
     A find counts only if it keeps the rules of its kind, see `pii_kinds` and `pii_phones`; names, addresses and birthdays
     are not looked for. Where finds overlap, the earlier in this order counts: email, iban, card, cn_id, es_dni, de_tax_id,
-    us_ssn, uk_nino, ip, phone. The facts are numbers by kind: no value found leaves the text.
+    us_ssn, uk_nino, ip, phone. Both texts of a pair are looked through. The facts are numbers by kind: no value found
+    leaves the text.
     """
     check(action=action, kinds=kinds, regions=regions)
     fingerprint(kinds=kinds, regions=regions)
     asked = [kind for kind in _ALL_KINDS if kind in kinds]
-    found = per_text(dataset, partial(_masked, kinds=asked, regions=list(regions)), num_proc=num_proc)
-    has_any = pc.not_equal(found.column("n_finds"), 0)
-    counts = {kind: pc.sum(found.column(kind)).as_py() or 0 for kind in asked}
-    rows = drop(dataset, "pii", has_any) if action == "drop" else with_column(dataset, "text", found.column("text"))
+    found = per_text_column(dataset, partial(_masked, kinds=asked, regions=list(regions)), num_proc=num_proc)
+    has_any = reduce(pc.or_, [pc.not_equal(of_column.column("n_finds"), 0) for of_column in found.values()])
+    counts = {kind: sum(pc.sum(of_column.column(kind)).as_py() or 0 for of_column in found.values()) for kind in asked}
+    rows = drop(dataset, "pii", has_any) if action == "drop" else with_texts(dataset, found)
     return Result(rows, {"found": counts, "rows": pc.sum(has_any).as_py() or 0})
 
 

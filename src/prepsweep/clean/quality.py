@@ -67,7 +67,7 @@ def quality(
     Of several broken rules the first in the order of the arguments is the reason; the facts count every rule for itself.
     What each measures, also in scripts without spaces, is said in `quality_rules`. The rules were made to filter web pages:
     short texts need other limits (the option's own), and a rule can go with a class (complaints repeat themselves), so look
-    at the ledger per class.
+    at the ledger per class. Of a pair only `text` is judged: the second one is often a word (an answer, an aspect).
     """
     limits = {
         "few_words": few_words,

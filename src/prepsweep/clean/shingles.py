@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -69,8 +69,25 @@ def equal_sets(shingles: Shingles) -> Ints:
     return np.where(np.diff(shingles.starts) > 0, _codes(keys.dictionary_encode()), -1)
 
 
+def equal_in_all(columns: Sequence[Ints]) -> Ints:
+    """The same number for each row of the same numbers in all `columns`, -1 where all are -1."""
+    if len(columns) == 1:
+        return columns[0]
+    distinct, numbers = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    return np.where((distinct < 0).all(axis=0), -1, np.arange(distinct.shape[1]))[numbers.reshape(-1)]
+
+
+def side_by_side(columns: Sequence[tuple[NDArray[np.uint64], Ints]]) -> tuple[NDArray[np.uint64], Ints]:
+    """Hashed shingles of several texts a row as those of one, a shingle of one column never equal to that of another."""
+    if len(columns) == 1:
+        return columns[0]
+    hashes = np.concatenate([_mixed(numbers + np.uint64(place)) for place, (numbers, _) in enumerate(columns)])
+    rows = np.concatenate([np.repeat(np.arange(len(starts) - 1), np.diff(starts)) for _, starts in columns])
+    return hashes[np.argsort(rows, kind="stable")], np.sum([starts for _, starts in columns], axis=0)
+
+
 def jaccard(shingles: Shingles, first: Ints, second: Ints) -> NDArray[np.float64]:
-    """Exact Jaccard similarity |A ∩ B| / |A ∪ B| of the sets of the rows `first` and `second`, pair by pair."""
+    """Exact Jaccard similarity |A ∩ B| / |A ∪ B| of the sets of the rows `first` and `second`, pair by pair; 1 for two empty sets."""
     from scipy.sparse import csr_array
 
     n_rows = len(shingles.starts) - 1
@@ -81,7 +98,8 @@ def jaccard(shingles: Shingles, first: Ints, second: Ints) -> NDArray[np.float64
     for at in range(0, len(first), 100_000):
         one, other = first[at : at + 100_000], second[at : at + 100_000]
         shared = np.asarray(sets[one].multiply(sets[other]).sum(axis=1)).reshape(-1)
-        found.append(shared / (sizes[one] + sizes[other] - shared))
+        together = sizes[one] + sizes[other] - shared
+        found.append(np.where(together > 0, shared / np.maximum(together, 1), 1.0))
     return np.concatenate(found)
 
 

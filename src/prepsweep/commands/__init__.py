@@ -20,7 +20,7 @@ def descriptions() -> dict[str, str]:
     for file in files(__name__).iterdir():
         name, dot, ending = file.name.partition(".")
         if dot and ending == "py" and not name.startswith("_"):
-            found[name] = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+            found[name.replace("_", "-")] = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").partition("\n")[0]
     return dict(sorted(found.items()))
 
 

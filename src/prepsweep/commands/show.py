@@ -82,8 +82,9 @@ def _print(step: Step, n: int, out: Console) -> None:
 
 def _table(kind: str, title: str, sample: list[Example], *, colour: bool) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", show_lines=True, expand=True)
-    is_text = kind in ("text changed", "added", "dropped")
-    headings = {"dropped": ("text", "reason"), "added": ("parent → new row", "label"), "text changed": ("text", "label")}
+    rewritten = {f"{name} changed": (name, "label") for name in ("text", "text_pair")}
+    is_text = kind in (*rewritten, "added", "dropped")
+    headings = {"dropped": ("text", "reason"), "added": ("parent → new row", "label"), **rewritten}
     table.add_column("uid", no_wrap=True)
     for heading, is_wide in zip(headings.get(kind, (kind.split()[0], "text")), (is_text, not is_text), strict=True):
         table.add_column(heading, overflow="fold", ratio=4 if is_wide else 1)

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from prepsweep.commands import Arguments, console
 from prepsweep.commands.show import changed_text
+from prepsweep.schema import text_columns
 from prepsweep.story import MIN_DIGITS, digits_of, story_of
 from prepsweep.visible import cut
 from prepsweep.walk import walk
@@ -55,12 +56,13 @@ def _event(event: dict[str, Any], *, colour: bool) -> Text:
     line = Text(f"  {event['stage']}: ", style="")
     if event["what"] == "left":
         return line.append(f"left, reason {cut(event['reason'], _CHARACTERS)}", style="bold")
-    if event["what"] == "changed" and event["column"] == "text":
-        return line.append("text ").append_text(changed_text(event["before"], event["after"], colour=colour))
+    if event["what"] == "changed" and event["column"] in ("text", "text_pair"):
+        return line.append(f"{event['column']} ").append_text(changed_text(event["before"], event["after"], colour=colour))
     if event["what"] == "changed":
         before, after = (cut(str(event[side]), _CHARACTERS) or "none" for side in ("before", "after"))
         return line.append(f"{event['column']} {before} → {after}")
-    return line.append(f"{event['what']} as {cut(event['label'], _CHARACTERS)}: {cut(event['text'], _CHARACTERS)}")
+    texts = " | ".join(cut(event[name], _CHARACTERS) for name in text_columns(event))
+    return line.append(f"{event['what']} as {cut(event['label'], _CHARACTERS)}: {texts}")
 
 
 def _now(story: dict[str, Any]) -> Text:

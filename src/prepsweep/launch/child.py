@@ -10,9 +10,10 @@ from collections.abc import Callable
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from prepsweep.launch.slots import Slot
+from prepsweep.preemption import Preempted, preemptible
 
 FAILED, OUT_OF_MEMORY = 1, 77
 
@@ -31,13 +32,22 @@ def run_child(
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(slot.n_threads)
     try:
-        function(*arguments, attempt=attempt, progress=progress)
+        with preemptible():
+            function(*arguments, attempt=attempt, progress=progress)
     except BaseException as error:  # noqa: BLE001 - the process ends here, and says how in its log and exit code
-        traceback.print_exc()
-        code = OUT_OF_MEMORY if ran_out_of_memory(error) else error.code if isinstance(error, SystemExit) else FAILED
-        sys.stderr.flush()
-        # Threads of a tracker or a data loader must not keep a failed process alive.
-        os._exit(code if isinstance(code, int) and code else FAILED)
+        exit_with(error)
+
+
+def exit_with(error: BaseException) -> NoReturn:
+    """End this process with the exit code that tells of `error`, its traceback printed; to be preempted is none."""
+    if isinstance(error, Preempted):
+        print(error, file=sys.stderr)
+    else:
+        traceback.print_exception(error)
+    code = OUT_OF_MEMORY if ran_out_of_memory(error) else error.code if isinstance(error, SystemExit) else FAILED
+    sys.stderr.flush()
+    # Threads of a tracker or a data loader must not keep a failed process alive.
+    os._exit(code if isinstance(code, int) and code else FAILED)
 
 
 def ran_out_of_memory(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -15,10 +14,12 @@ from typing import Any, Literal, Protocol
 
 from prepsweep.launch.child import OUT_OF_MEMORY, run_child
 from prepsweep.launch.slots import Slot
+from prepsweep.preemption import PREEMPTED
 
 _LOOK_SECONDS = 0.5
-_GRACE_SECONDS = 10.0
-_MOST_ATTEMPTS = 4
+# What a run may take to finish its step and write its checkpoint.
+_GRACE_SECONDS = 60.0
+MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,18 @@ class Outcome:
     seconds: float
     reason: str = ""
 
+    @property
+    def preempted(self) -> bool:
+        """Whether it was asked to make room, and can go on later."""
+        return self.code == PREEMPTED
+
+    @property
+    def failed(self) -> bool:
+        return self.code not in (0, PREEMPTED)
+
     def __str__(self) -> str:
+        if self.preempted:
+            return "preempted"
         if self.reason:
             return self.reason
         return f"killed by {signal.Signals(-self.code).name}" if self.code < 0 else f"exit code {self.code}"
@@ -80,7 +92,7 @@ def run_jobs(
     Jobs start in the given order as far as `needs` allows. Whatever ends this call ends the processes it started.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    context.set_forkserver_preload(["prepsweep.launch.steadfast", *preload])
     waiting, free, running, outcomes = list(jobs), list(slots), list[_Running](), dict[str, Outcome]()
     try:
         while waiting or running:
@@ -94,7 +106,7 @@ def run_jobs(
                 running.remove(ended)
                 free.append(ended.slot)
                 outcome = _outcome(ended)
-                if outcome.code == OUT_OF_MEMORY and ended.job.attempt + 1 < _MOST_ATTEMPTS:
+                if outcome.code == OUT_OF_MEMORY and ended.job.attempt + 1 < MOST_ATTEMPTS:
                     waiting.insert(0, replace(ended.job, attempt=ended.job.attempt + 1))
                     watcher.retried(waiting[0])
                     continue
@@ -144,12 +156,13 @@ def _outcome(ended: _Running) -> Outcome:
 
 
 def _end(running: Sequence[_Running]) -> None:
-    """Ask what still runs to end, and after a while make it."""
-    for one in running:
-        one.process.terminate()
-    for one in running:
-        with suppress(ValueError):
-            one.process.join(_GRACE_SECONDS)
-            if one.process.exitcode is None:
-                one.process.kill()
-                one.process.join()
+    """Ask what still runs to end, which lets a run save where it is, and after a while make it."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while (left := [one.process for one in running if one.process.exitcode is None]) and time.monotonic() < deadline:
+        for process in left:
+            # Again and again: one that was forked this moment does not listen yet, and one that does is not disturbed.
+            process.terminate()
+        wait([process.sentinel for process in left], timeout=_LOOK_SECONDS)
+    for process in left:
+        process.kill()
+        process.join()

@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.types import HydraContext
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
+from prepsweep.launch.fresh import score_of
 from prepsweep.launch.runs import prepare_shared, train_run
 from prepsweep.launch.scheduler import Job, Outcome, run_jobs
 from prepsweep.launch.sharing import SharedStage, shared_stages
 from prepsweep.launch.slots import Slot, slots_for, visible_gpus
 from prepsweep.launch.view import SweepView, clock
-from prepsweep.planning import Planned, planned
-from prepsweep.record import RECORD_FILE, finished_before, mark_failed, plain_config, read_record
+from prepsweep.planning import planned
+from prepsweep.preflight.runs import Run, known_run, resolved, study_dir
+from prepsweep.preflight.variants import Composed, compose_variants
+from prepsweep.record import RECORD_FILE, finished_before, mark_failed, read_record
 
 _PRELOAD = ["prepsweep.launch.preloaded"]
 _NAMED = 6
 
 
 @dataclass
-class Run:
-    """One run of a sweep: its configuration with Hydra's part, and where its record will be."""
+class SweepRun:
+    """One run of a sweep: what preflight knows of it, its number, where its record will be and what it is called."""
 
-    cfg: DictConfig
+    checked: Run
+    number: int
     run_dir: Path
-    overrides: list[str]
     label: str
-
-    @cached_property
-    def stages(self) -> list[Planned]:
-        """The stages of its preparation, by key."""
-        return planned(self.cfg)
 
 
 @dataclass
 class Plan:
     """What a sweep comes to: the runs to train, those that are finished, and the preparation that they share."""
 
-    runs: list[Run]
-    finished: list[Run]
+    runs: list[SweepRun]
+    finished: list[SweepRun]
     n_equal: int
     shared: list[SharedStage]
     n_stages: int
@@ -70,25 +67,47 @@ def launch_sweep(
     """Hydra's answer for each list of overrides; how the runs ended is in their records."""
     setup_globals()
     common = set(overrides[0]).intersection(*overrides[1:]) if len(overrides) > 1 else set()
-    runs = [_composed(context, config, one, first + place, common) for place, one in enumerate(overrides)]
+    # A run is called by what tells it from the others.
+    labels = [" ".join(one for one in given if one not in common) for given in overrides]
+    checked = checked_runs(context, config, overrides)
+    runs = [SweepRun(run, first + place, study_dir(run.config) / run.run_id, labels[place]) for place, run in enumerate(checked)]
     plan = plan_sweep(runs)
     gpus = visible_gpus(str(config.trainer.accelerator), os.environ)
     slots = slots_for(len(plan.runs), gpus=gpus, runs_per_gpu=runs_per_gpu, n_slots=n_slots)
     print(describe(plan, slots), file=sys.stderr)
-    if not plan_only:
-        _run(context, plan, slots, timeout_seconds)
+    if plan.runs and not plan_only:
+        composed = compose_variants([run.checked.overrides for run in plan.runs], partial(context.config_loader.load_sweep_config, config))
+        _run(context, plan, composed, slots, timeout_seconds)
     return [_answer(run) for run in runs]
 
 
-def plan_sweep(runs: Sequence[Run]) -> Plan:
+def checked_runs(context: HydraContext, config: DictConfig, overrides: Sequence[list[str]]) -> list[Run]:
+    """The runs as preflight left them; composed now where a sweeper that searches has made them up since."""
+
+    def compose(one: list[str]) -> DictConfig:
+        cfg = context.config_loader.load_sweep_config(config, one)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return cfg
+
+    new = [given for given in overrides if known_run(given) is None]
+    made = {tuple(run.overrides): run for run in resolved(compose_variants(new, compose))}
+    for run in made.values():
+        run.stages = planned(run.cfg)
+    return [known_run(given) or made[tuple(given)] for given in overrides]
+
+
+def plan_sweep(runs: Sequence[SweepRun]) -> Plan:
     """Equal runs merged, finished ones set aside, shared stages found."""
     distinct = list({run.run_dir: run for run in runs}.values())
-    finished = [run for run in distinct if finished_before(run.run_dir, [stage.key for stage in run.stages])]
-    left = [run for run in distinct if run not in finished]
-    stages = {stage.key: stage for run in left for stage in run.stages}
-    caches = {run.cfg.paths.cache_dir: Cache(Path(run.cfg.paths.cache_dir)) for run in left}
-    cached = {key for key in stages if any(cache.has(key) for cache in caches.values())}
-    parents = {str(run.run_dir): {stage.key: stage.parent for stage in run.stages} for run in left}
+    finished, left = list[SweepRun](), list[SweepRun]()
+    for run in distinct:
+        keys = [stage.key for stage in run.checked.stages]
+        (finished if finished_before(run.run_dir, keys) else left).append(run)
+    stages = {stage.key: stage for run in left for stage in run.checked.stages}
+    caches = [Cache(Path(cache_dir)) for cache_dir in {run.checked.config["paths"]["cache_dir"] for run in left}]
+    cached = {key for key in stages if any(cache.has(key) for cache in caches)}
+    parents = {str(run.run_dir): {stage.key: stage.parent for stage in run.checked.stages} for run in left}
     shared = shared_stages(parents, cached=cached)
     return Plan(left, finished, len(runs) - len(distinct), shared, len(stages), len(cached))
 
@@ -104,61 +123,58 @@ def describe(plan: Plan, slots: Sequence[Slot]) -> str:
     gpus = sorted({slot.gpu for slot in slots if slot.gpu})
     where = f"on GPU {', '.join(gpus)}" if gpus else f"{slots[0].n_threads} threads each"
     lines.append(f"at once: {len(slots)}, {where}")
-    spent = sorted(_seconds(run) for run in plan.finished)
-    if spent and plan.runs:
+    if plan.finished and plan.runs:
+        spent = sorted(_seconds(run) for run in plan.finished)
         lines.append(f"time: about {clock(spent[len(spent) // 2] * len(plan.runs) / len(slots))}, as long as the finished runs took")
     return "\n".join(lines)
 
 
-def _seconds(run: Run) -> float:
+def _seconds(run: SweepRun) -> float:
     cost = (read_record(run.run_dir) or {}).get("cost", {})
     return float(sum(cost.get(name, 0) for name in ("prepare_seconds", "train_seconds", "test_seconds")))
 
 
-def _composed(context: HydraContext, config: DictConfig, overrides: list[str], number: int, common: set[str]) -> Run:
-    cfg = context.config_loader.load_sweep_config(config, overrides)
-    with open_dict(cfg):
-        cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
-    HydraConfig.instance().set_config(cfg)
-    run_dir = Path(str(OmegaConf.select(cfg, "hydra.sweep.dir"))) / str(OmegaConf.select(cfg, "hydra.sweep.subdir"))
-    # A run is called by what tells it from the others.
-    return Run(cfg, run_dir, overrides, " ".join(one for one in overrides if one not in common))
-
-
-def _run(context: HydraContext, plan: Plan, slots: Sequence[Slot], timeout_seconds: float | None) -> dict[str, Outcome]:
+def _run(
+    context: HydraContext, plan: Plan, composed: Sequence[Composed], slots: Sequence[Slot], timeout_seconds: float | None
+) -> dict[str, Outcome]:
     for run in plan.runs:
         # What an earlier start left must not be taken for the end of this one.
         (run.run_dir / RECORD_FILE).unlink(missing_ok=True)
+    choices = {one.choices: choices_of(one.choices) for one in {one.choices: one for one in composed}.values()}
     jobs = [_prepare_job(stage, plan) for stage in plan.shared]
-    jobs += [_train_job(run, plan, context) for run in plan.runs]
+    jobs += [_train_job(run, one, plan, context, choices[one.choices]) for run, one in zip(plan.runs, composed, strict=True)]
     with SweepView(n_train=len(plan.runs), n_prepare=len(plan.shared)) as view:
         outcomes = run_jobs(jobs, slots, preload=_PRELOAD, timeout_seconds=timeout_seconds, watcher=view)
-    for run in plan.runs:
+    for run, one in zip(plan.runs, composed, strict=True):
         outcome = outcomes[str(run.run_dir)]
-        if outcome.code:
-            mark_failed(run.run_dir, plain_config(run.cfg), choices=choices_of(run.overrides), overrides=run.overrides, reason=str(outcome))
+        if outcome.failed:
+            mark_failed(run.run_dir, run.checked.config, choices=choices[one.choices], overrides=one.overrides, reason=str(outcome))
     return outcomes
 
 
 def _prepare_job(shared: SharedStage, plan: Plan) -> Job:
     run = next(run for run in plan.runs if str(run.run_dir) in shared.runs)
-    where = next(step for step in run.stages if step.key == shared.key).stage.where
-    cfg = copy.deepcopy(run.cfg)
-    with open_dict(cfg):
-        del cfg["hydra"]
+    where = next(step for step in run.checked.stages if step.key == shared.key).stage.where
     log_file = run.run_dir.parent / ".prepare" / f"{shared.key[:12]}.log"
-    return Job(shared.key, where, "prepare", prepare_shared, (cfg, shared.key), log_file, shared.needs)
+    return Job(shared.key, where, "prepare", prepare_shared, (run.checked.cfg, shared.key), log_file, shared.needs)
 
 
-def _train_job(run: Run, plan: Plan, context: HydraContext) -> Job:
+def _train_job(run: SweepRun, composed: Composed, plan: Plan, context: HydraContext, choices: Mapping[str, Any]) -> Job:
     needs = frozenset(shared.key for shared in plan.shared if str(run.run_dir) in shared.runs)
-    arguments = (context, run.cfg, choices_of(run.overrides))
-    return Job(str(run.run_dir), run.label, "train", train_run, arguments, run.run_dir / "train.log", needs)
+    arguments = (context, composed, run.number, choices)
+    return Job(str(run.run_dir), run.label, "train", train_composed, arguments, run.run_dir / "train.log", needs)
 
 
-def _answer(run: Run) -> JobReturn:
-    record = read_record(run.run_dir)
-    answer = JobReturn(overrides=run.overrides, cfg=run.cfg, working_dir=str(run.run_dir), status=JobStatus.COMPLETED)
+def train_composed(context: HydraContext, composed: Composed, number: int, choices: Mapping[str, Any], **given: Any) -> None:
+    """`train_run` of a configuration that is made in the run's own process: a thousand of them at once take memory."""
+    cfg = composed.cfg
+    with open_dict(cfg):
+        cfg.hydra.job.id, cfg.hydra.job.num = str(number), number
+    train_run(context, cfg, choices, **given)
+
+
+def _answer(run: SweepRun) -> JobReturn:
+    answer = JobReturn(overrides=run.checked.overrides, working_dir=str(run.run_dir), status=JobStatus.COMPLETED)
     # Hydra would end the whole sweep for a failed run; a sweeper that optimises sees it as no score.
-    answer.return_value = record["metrics"]["val"]["macro_f1"] if record and record["status"] == "finished" else float("nan")
+    answer.return_value = score_of(run.run_dir)
     return answer

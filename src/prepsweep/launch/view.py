@@ -60,7 +60,7 @@ class SweepView:
     def ended(self, job: Job, outcome: Outcome) -> None:
         self.active.pop(job.key, None)
         self.n_ended[job.kind] += 1
-        if outcome.code:
+        if outcome.failed:
             self.failures.append(f"{job.label}: {outcome} (see {job.log_file})")
         if job.kind == "train" or outcome.code:
             self.console.print(self._line(job, outcome), soft_wrap=True)
@@ -79,7 +79,7 @@ class SweepView:
         head = f"[{n_ended:{width}}/{n_jobs}] " if job.kind == "train" else "preparing "
         tail = f"{outcome}, see {job.log_file}" if outcome.code else _score_of(job)
         line = Text(f"{head}{job.label}  {clock(outcome.seconds)}  ")
-        return line.append(tail, style="red" if outcome.code else "")
+        return line.append(tail, style="red" if outcome.failed else "yellow" if outcome.preempted else "")
 
     def _table(self) -> RenderableType:
         elapsed = time.monotonic() - self.started_at

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 
 from prepsweep.leaks.leak import Leak, leak
 from prepsweep.leaks.words import Mask, class_names, codes, folded, stream_of
-from prepsweep.schema import SPLITS
+from prepsweep.schema import SPLITS, text_columns
 from prepsweep.sources.files import short
+from prepsweep.text import as_one
 
 
 def made_leaks(whole: pa.Table, train: pa.Table) -> Iterator[Leak]:
@@ -48,13 +49,19 @@ def _names_of_others(children: pa.Table, parents: pa.ChunkedArray, classes: list
 
 
 def _texts_of_others(children: pa.Table, parents: pa.ChunkedArray, whole: pa.Table) -> Iterator[Leak]:
-    """Made rows whose text is, but for case and punctuation, that of a dev or test row, where their parent's is not."""
+    """Made rows whose text is, but for case and punctuation, that of a dev or test row, where their parent's is not.
+
+    The second text of a pair is the parent's own, and must be that of the dev or test row too.
+    """
+    read = text_columns(children.column_names)
     for split in SPLITS[1:]:
         rows = whole.filter(pc.equal(whole.column("split"), split))
-        texts = [folded(column) for column in (children.column("text"), parents, rows.column("text"))]
+        first = [folded(column) for column in (children.column("text"), parents, rows.column("text"))]
+        others = [[folded(table.column(name)) for table in (children, children, rows)] for name in read[1:]]
+        texts = [as_one(columns) for columns in zip(first, *others, strict=True)]
         numbers = codes(pa.chunked_array([chunk for column in texts for chunk in column.chunks], pa.string()))
         child, parent, there = np.split(numbers, [len(children), 2 * len(children)])
-        new = np.isin(child, there) & ~np.isin(parent, there) & pc.not_equal(texts[0], "").to_numpy()
+        new = np.isin(child, there) & ~np.isin(parent, there) & pc.not_equal(first[0], "").to_numpy()
         if new.any():
             what = f"{new.sum():,} rows made from train rows have the text of a {split} row"
             uids = children.column("uid").filter(pa.array(new)).to_pylist()

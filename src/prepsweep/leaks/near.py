@@ -7,6 +7,8 @@ WWW): only rows that meet there are compared, word by word. Most of the rarest r
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,13 +20,17 @@ _RUN = 5
 _MAX_PARTNERS = 64
 
 
-def near_rows(words: Stream, rows: Numbers, sources: Numbers) -> Mask:
-    """Which of `rows` are within `max(words) // 20` inserted, deleted or replaced words of one of `sources`."""
+def near_rows(words: Stream, rows: Numbers, sources: Numbers, *, sides: Sequence[Stream]) -> Mask:
+    """Which of `rows` are within `max(words) // 20` inserted, deleted or replaced words of one of `sources`.
+
+    `sides` are the words of each text of a row, all of which must be that near; `words` are those of the whole row, and
+    candidates are found by them: what both texts allow to be changed is never more than the prefixes allow for the whole.
+    """
     found = np.zeros(len(rows), dtype=bool)
     pairs = _candidates(words, rows, sources)
     for at, source in pairs.tolist():
         if not found[at]:
-            found[at] = is_near(_words(words, rows[at]), _words(words, source))
+            found[at] = all(is_near(_words(side, rows[at]), _words(side, source)) for side in sides)
     return found
 
 

@@ -10,6 +10,7 @@ from prepsweep.leaks.splits import PAIRS
 from prepsweep.schema import SPLITS, UNSPLIT
 from prepsweep.sources.files import short
 from prepsweep.sources.times import as_instants
+from prepsweep.text import whole_texts
 
 
 def refuse_unfair(source: pa.Table, rows: pa.Table) -> None:
@@ -23,7 +24,8 @@ def refuse_unfair(source: pa.Table, rows: pa.Table) -> None:
 
 def _refuse_contained(table: pa.Table) -> None:
     """Refuse a dev or test split all of whose texts are in another split too."""
-    texts = {name: _of(table, "text", [name, UNSPLIT] if name == "train" else [name]) for name in SPLITS}
+    whole = pa.table({"text": whole_texts(table), "split": table.column("split")})
+    texts = {name: _of(whole, "text", [name, UNSPLIT] if name == "train" else [name]) for name in SPLITS}
     for one, other in ((later, earlier) for pair in PAIRS for earlier, later in (pair, pair[::-1])):
         if one == "train" or not len(texts[one]) or not len(texts[other]):
             continue

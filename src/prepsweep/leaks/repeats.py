@@ -14,14 +14,15 @@ from prepsweep.leaks.splits import PAIRS, Splits
 def repeats_across(splits: Splits) -> Iterator[Leak]:
     """Rows whose text is in an earlier split too: as it is, but for case and punctuation, or but for one word in twenty.
 
-    A row is counted under the first of the three that is true.
+    A row is counted under the first of the three that is true. Of rows that are pairs of texts both must be the same: the
+    premise, question or paragraph alone may be in every split.
     """
     for earlier, later in PAIRS:
         sources, rows = splits.rows[earlier], splits.rows[later]
         exact = np.isin(splits.texts[rows], splits.texts[sources])
         alike = ~exact & (splits.folded[rows] >= 0) & np.isin(splits.folded[rows], splits.folded[sources])
         rest = rows[~exact & ~alike]
-        near = near_rows(splits.tokens.words, rest, sources)
+        near = near_rows(splits.tokens.words, rest, sources, sides=splits.words)
         for name, found, how in (
             ("same_text_across_splits", rows[exact], "have the text of"),
             ("same_folded_text_across_splits", rows[alike], "have, but for case, space and punctuation, the text of"),

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prepsweep.leaks.words import Mask, Numbers, Stream, codes, folded, stream_of
-from prepsweep.schema import SPLITS
+from prepsweep.schema import SPLITS, text_columns
+from prepsweep.text import as_one, whole_texts
 
 # Of each pair rows of the later one are counted: those are what a score or a choice rests on.
 PAIRS = tuple(combinations(SPLITS, 2))
@@ -31,14 +32,15 @@ class Splits:
 
     @cached_property
     def texts(self) -> Numbers:
-        """A number for each distinct text."""
-        return codes(self.table.column("text"))
+        """A number for each distinct text, or pair of texts."""
+        return codes(whole_texts(self.table))
 
     @cached_property
     def folded(self) -> Numbers:
-        """A number for each distinct text but for case, space, punctuation and normal form; -1 where nothing is left."""
-        bare = folded(self.table.column("text"))
-        return np.where(pc.equal(bare, "").to_numpy(), -1, codes(bare))
+        """A number for each distinct text (or pair) but for case, space, punctuation and normal form; -1 where nothing is left."""
+        bare = [folded(self.table.column(name)) for name in self._read]
+        nothing = np.all([pc.equal(texts, "").to_numpy() for texts in bare], axis=0)
+        return np.where(nothing, -1, codes(as_one(bare)))
 
     @cached_property
     def labels(self) -> Numbers:
@@ -52,8 +54,20 @@ class Splits:
 
     @cached_property
     def tokens(self) -> Stream:
-        """The tokens of every row."""
-        return stream_of(self.table.column("text"))
+        """The tokens of every row, those of a pair one text after the other."""
+        read = [self.table.column(name) for name in self._read]
+        return stream_of(read[0] if len(read) == 1 else pc.binary_join_element_wise(*read, "\n"))
+
+    @cached_property
+    def words(self) -> list[Stream]:
+        """The words of every row, for each of its texts apart."""
+        if len(self._read) == 1:
+            return [self.tokens.words]
+        return [stream_of(self.table.column(name)).words for name in self._read]
+
+    @property
+    def _read(self) -> list[str]:
+        return text_columns(self.table.column_names)
 
     def uids(self, rows: Numbers) -> list[str]:
         """Uids of the rows at these positions."""

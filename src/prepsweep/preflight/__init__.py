@@ -6,27 +6,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
-
 from prepsweep.cache import Cache
 from prepsweep.leaks.guards import split_leaks
 from prepsweep.pipeline import split_rows
-from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, planned_keys
+from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, planned
 from prepsweep.preflight.choosing import refuse_choice_on_test
-from prepsweep.preflight.compose import compose_runs, register_resolvers
-from prepsweep.preflight.values import check_values
+from prepsweep.preflight.compose import composed, register_resolvers
+from prepsweep.preflight.runs import Run, alike, resolved
+from prepsweep.preflight.values import PLAIN_GROUPS, check_values
+from prepsweep.stages import PREPARATION
 from prepsweep.tasks.losses import check_loss
+from prepsweep.tasks.mixup import check_mixup
 from prepsweep.terminal import warn_of_leaks
 
 __all__ = ["Checked", "check", "register_resolvers"]
 
+# What decides the rows of a run, but for the seeds.
+_ROWS = ("data", *PREPARATION, "paths", "runtime", "guards")
+
 
 @dataclass(frozen=True)
 class Checked:
-    """The runs of a command, found sound, and the caches by folder, with what was prepared on the way."""
+    """The runs of a command, found sound, and the caches by folder, with what was prepared on the way.
 
-    runs: list[DictConfig]
+    Where a sweeper `searches`, its runs are not known yet and `runs` are the bounds of the search.
+    """
+
+    runs: list[Run]
     caches: dict[str, Cache]
+    searches: bool = False
 
 
 def check(overrides: list[str], *, multirun: bool) -> Checked:
@@ -35,25 +43,50 @@ def check(overrides: list[str], *, multirun: bool) -> Checked:
     Rows are read and split here for each distinct preparation, since only then can a class that is too small be seen;
     what that computed is kept in memory and goes to the cache once every run is found sound.
     """
+    composed_, is_search = composed(overrides, multirun=multirun)
+    runs = resolved(composed_)
+    _check_configurations(runs)
     caches: dict[str, Cache] = {}
-    asked: set[str] = set()
-    leaks: dict[str, dict[str, Any]] = {}
-    runs = compose_runs(overrides, multirun=multirun)
-    for cfg in runs:
-        check_values(cfg)
-        built_stages(cfg)
-        refuse_choice_on_test(cfg)
-        check_loss(cfg.task.loss)
-    for cfg in runs:
-        cache = caches.setdefault(cfg.paths.cache_dir, Cache(Path(cfg.paths.cache_dir), deferred=True))
-        planned_keys(cfg)
-        stages: list[dict[str, Any]] = []
-        whole, _ = split_rows(cfg, cache, stages)
-        leaks |= {leak["what"]: leak for leak in split_leaks(cfg, whole, cache, stages)}
-        check_train_rows(cfg, whole.of("train"))
-        check_rows_to_read(cfg, whole, asked)
-    if leaks:
-        warn_of_leaks(leaks.values())
+    _check_rows(runs, caches)
     for cache in caches.values():
         cache.flush()
-    return Checked(runs, caches)
+    return Checked(runs, caches, is_search)
+
+
+def _check_configurations(runs: list[Run]) -> None:
+    """Each check once for all runs that agree in what it looks at."""
+    for run, *_ in alike(runs, "seed", "data", *PLAIN_GROUPS):
+        check_values(run.config)
+    for run, *_ in alike(runs, *_ROWS):
+        built_stages(run.cfg)
+    for run in runs:
+        refuse_choice_on_test(run.config)
+    for run, *_ in alike(runs, "task"):
+        check_loss(run.cfg.task.loss)
+        check_mixup(run.cfg.task)
+
+
+def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
+    """Plan the stages of every run; read and split the rows of each distinct split once, and look at them."""
+    by_split: dict[tuple[str, ...], list[Run]] = {}
+    for alike_runs in alike(runs, *_ROWS, "seeds"):
+        stages = planned(alike_runs[0].cfg)
+        for run in alike_runs:
+            run.stages = stages
+        cfg = alike_runs[0].cfg
+        split_key = [stage.key for stage in stages if stage.split is None][-1]
+        by_split.setdefault((cfg.paths.cache_dir, split_key, cfg.guards.on_leak), []).append(alike_runs[0])
+    asked: set[str] = set()
+    leaks: dict[str, dict[str, Any]] = {}
+    for (cache_dir, *_), (first, *others) in by_split.items():
+        cache = caches.setdefault(cache_dir, Cache(Path(cache_dir), deferred=True))
+        records: list[dict[str, Any]] = []
+        whole, _ = split_rows(first.cfg, cache, records)
+        leaks |= {leak["what"]: leak for leak in split_leaks(first.cfg, whole, cache, records)}
+        train = whole.of("train")
+        for run in (first, *others):
+            check_train_rows(run.cfg, train)
+        for run, *_ in alike((first, *others), "refine", "balance", "preprocess"):
+            check_rows_to_read(run.cfg, whole, asked)
+    if leaks:
+        warn_of_leaks(leaks.values())

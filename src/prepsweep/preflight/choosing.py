@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.errors import Refused
 
@@ -17,17 +15,12 @@ _TEST = re.compile(r"(?<![a-z])test(?![a-z])")
 _NAMES = ("data", "paths", "logger", "study")
 
 
-def refuse_choice_on_test(cfg: DictConfig) -> None:
+def refuse_choice_on_test(config: Mapping[str, Any]) -> None:
     """Refuse a key that would choose by the test what the test is to judge: the best step is that of the dev score."""
-    for key, value in _leaves(cfg, ""):
+    for key, value in _strings({key: value for key, value in config.items() if key not in _NAMES}, ""):
         if _CHOOSES.search(key.lower()) and _TEST.search(value.lower()):
             what = f"{value!r} would choose by the test rows what they are to judge"
             raise Refused(key, what, "choose by dev: take 'test' out, the best step is always that of the validation score")
-
-
-def _leaves(node: DictConfig, at: str) -> Iterator[tuple[str, str]]:
-    plain = OmegaConf.to_container(node, resolve=False)
-    yield from _strings({key: value for key, value in dict(plain).items() if key not in _NAMES and key != "hydra"}, at)  # type: ignore[arg-type]
 
 
 def _strings(value: Any, at: str) -> Iterator[tuple[str, str]]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
-from omegaconf import DictConfig, OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from prepsweep.errors import Refused, nearest
+from prepsweep.preflight.sweepers import bounds, combinations, merged, params_of, refuse_missing_plugin, searches
+from prepsweep.preflight.variants import Composed, compose_variants
 from prepsweep.record import plain_config, run_id
 
 CONF_MODULE = "prepsweep.conf"
+_PLACES = {"dir": "${paths.multirun_dir}/${study}", "subdir": "${run_id:}"}  # as in conf/hydra/default.yaml
 
 
 def register_resolvers() -> None:
@@ -36,17 +42,46 @@ def _user_cache() -> str:
 
 
 def compose_runs(overrides: list[str], *, multirun: bool) -> list[DictConfig]:
-    """One configuration for each combination of the sweep, in the order in which Hydra's basic sweeper runs them."""
+    """One configuration for each run of the command, in the order in which they run; for a search, the bounds of it."""
+    return [run.cfg for run in composed(overrides, multirun=multirun)[0]]
+
+
+def composed(overrides: list[str], *, multirun: bool) -> tuple[list[Composed], bool]:
+    """The configurations, and whether they are only the bounds of a search, see `sweepers.bounds`."""
+    with initialize_config_module(CONF_MODULE, version_base="1.3"):
+        parsed, is_search = _parsed(overrides), False
+        _check(parsed, multirun=multirun)
+        if multirun:
+            parsed, is_search = _swept(overrides, parsed)
+            _check(parsed, multirun=True)
+        lists = bounds(parsed) if is_search else combinations(parsed) if multirun else [overrides]
+        return compose_variants(lists, _compose), is_search
+
+
+def swept(overrides: list[str]) -> list[Override]:
+    """The overrides of a sweep, those that its YAML adds in `hydra.sweeper.params` among them."""
+    with initialize_config_module(CONF_MODULE, version_base="1.3"):
+        parsed = _parsed(overrides)
+        _check(parsed, multirun=True)
+        return _swept(overrides, parsed)[0]
+
+
+def _swept(overrides: list[str], parsed: list[Override]) -> tuple[list[Override], bool]:
+    """What Hydra's sweeper makes of the overrides, and whether it searches."""
+    with _refused(overrides):
+        loader = GlobalHydra.instance().config_loader()
+        sweeper = loader.load_configuration("config", overrides, RunMode.MULTIRUN).hydra.sweeper
+    return merged(_parsed(params_of(sweeper)) + parsed), searches(sweeper)
+
+
+def _parsed(overrides: list[str]) -> list[Override]:
     try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
+        return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(overrides)
     except HydraException as error:
         raise Refused("command line", " ".join(str(error).split()), "an override reads key=value, quoted for the shell") from error
-    with initialize_config_module(CONF_MODULE, version_base="1.3"):
-        return [_compose(combination) for combination in _combinations(parsed, multirun=multirun)]
 
 
-def _combinations(parsed: list[Override], *, multirun: bool) -> list[list[str]]:
-    lists: list[list[str]] = []
+def _check(parsed: list[Override], *, multirun: bool) -> None:
     for override in parsed:
         key = override.get_key_element()
         if "@" in key and not override.is_delete() and (override.value() is None or isinstance(override.value(), list)):
@@ -54,20 +89,35 @@ def _combinations(parsed: list[Override], *, multirun: bool) -> list[list[str]]:
             raise Refused(key, "takes one option", f"name one of the group {group}, or one that wraps several, such as {group}=one_of")
         if override.value() is None and "." not in key and key not in ("study", "experiment"):
             raise Refused(key, "null is not an option", f"use {key}=none")
-        if override.is_sweep_override():
-            if not multirun:
-                raise Refused(key, "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
-            lists.append([f"{key}={value}" for value in override.sweep_string_iterator()])
-        else:
-            lists.append([str(override.input_line)])
-    return [list(combination) for combination in itertools.product(*lists)]
+        if key.startswith("+hydra.sweeper.params"):
+            raise Refused(key, "is for YAML files", f"sweep with {key.removeprefix('+hydra.sweeper.params').lstrip('.') or 'key'}=…,…")
+        if override.is_sweep_override() and not multirun:
+            raise Refused(key, "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
 
 
 def _compose(overrides: list[str]) -> DictConfig:
-    try:
-        cfg = compose("config", overrides)
+    with _refused(overrides):
+        cfg = compose("config", overrides, return_hydra_config=True)
+        _refuse_other_places(OmegaConf.to_container(cfg.hydra.sweep, resolve=False))  # type: ignore[arg-type]
+        with open_dict(cfg):
+            del cfg["hydra"]
         OmegaConf.resolve(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in ("data", "model", "preprocess")]))
         return cfg
+
+
+def _refuse_other_places(sweep: dict[str, str]) -> None:
+    """Runs of a study are found by their place: by a later start of it, which trains only what is not there yet, and by compare."""
+    for key, place in _PLACES.items():
+        if sweep[key] != place:
+            fix = "leave it out, and set paths.multirun_dir and study"
+            raise Refused(f"hydra.sweep.{key}", "runs of a study lie in <paths.multirun_dir>/<study>/<run_id>", fix)
+
+
+@contextmanager
+def _refused(overrides: list[str]) -> Iterator[None]:
+    """Turn what Hydra raises while it composes `overrides` into one line."""
+    try:
+        yield
     except MissingConfigException as error:
         raise _unknown_option(error) from error
     except ConfigCompositionException as error:
@@ -78,6 +128,7 @@ def _compose(overrides: list[str]) -> DictConfig:
 
 def _unknown_option(error: MissingConfigException) -> Refused:
     name = str(error.missing_cfg_file or "")
+    refuse_missing_plugin(name)
     group, _, option = name.rpartition("/")
     if not group:
         return Refused("command line", " ".join(str(error).split()), "see python train.py --help")

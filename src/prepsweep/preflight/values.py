@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -20,30 +22,32 @@ _POSITIVE_INT = {
     "runtime.num_proc",
     "data.limit",
 }
-_POSITIVE = {"model.learning_rate", "model.max_grad_norm"}
+_POSITIVE = {"model.learning_rate", "model.max_grad_norm", "trainer.checkpoint_seconds"}
 _FRACTION = {"model.warmup_fraction", "model.weight_decay"}
 _SEED = {"seed", "seeds.split", "seeds.data", "seeds.model"}
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 # Groups whose options are read key by key; stages are checked against their signatures instead.
-_PLAIN_GROUPS = ("model", "budget", "trainer", "paths", "runtime", "seeds", "guards")
+PLAIN_GROUPS = ("model", "budget", "trainer", "paths", "runtime", "seeds", "guards")
 
 
-def check_values(cfg: DictConfig) -> None:
-    """Refuse the first value that cannot be meant."""
-    _check("seed", cfg.seed)
-    for group in _PLAIN_GROUPS:
-        known = _known_keys(group) or set(map(str, cfg[group]))
-        for key in cfg[group]:
+def check_values(config: DictConfig | Mapping[str, Any]) -> None:
+    """Refuse the first value that cannot be meant, of a configuration as it was composed or in plain containers."""
+    _check("seed", config["seed"])
+    for group in PLAIN_GROUPS:
+        values: Any = OmegaConf.to_container(config[group]) if isinstance(config, DictConfig) else config[group]
+        known = _known_keys(group) or set(map(str, values))
+        for key, value in values.items():
             if str(key) not in known:
                 raise Refused(f"{group}.{key}", "unknown option", nearest(str(key), known))
-            if OmegaConf.is_missing(cfg[group], str(key)):
+            if value == "???":
                 raise Refused(f"{group}.{key}", "is not set", f"add {group}.{key}=…")
-            _check(f"{group}.{key}", cfg[group][key])
-    _check("data.limit", cfg.data.get("limit"))
-    if cfg.guards.on_leak not in REACTIONS:
-        raise Refused("guards.on_leak", f"unknown reaction {cfg.guards.on_leak!r}", nearest(str(cfg.guards.on_leak), REACTIONS))
-    if cfg.trainer.precision not in PRECISIONS:
-        raise Refused("trainer.precision", f"unknown precision {cfg.trainer.precision!r}", nearest(str(cfg.trainer.precision), PRECISIONS))
+            _check(f"{group}.{key}", config[group][key])
+    _check("data.limit", config["data"].get("limit"))
+    on_leak, precision = config["guards"]["on_leak"], config["trainer"]["precision"]
+    if on_leak not in REACTIONS:
+        raise Refused("guards.on_leak", f"unknown reaction {on_leak!r}", nearest(str(on_leak), REACTIONS))
+    if precision not in PRECISIONS:
+        raise Refused("trainer.precision", f"unknown precision {precision!r}", nearest(str(precision), PRECISIONS))
 
 
 def _check(key: str, value: Any) -> None:
@@ -61,9 +65,11 @@ def _check(key: str, value: Any) -> None:
         raise Refused(key, f"must be a whole number from 0 to 2^32 - 1, got {value!r}", f"try {key}=0")
 
 
+@cache
 def _known_keys(group: str) -> set[str]:
     known: set[str] = set()
-    for option in files("prepsweep.conf").joinpath(group).iterdir() if files("prepsweep.conf").joinpath(group).is_dir() else ():
+    folder = files("prepsweep.conf").joinpath(group)
+    for option in folder.iterdir() if folder.is_dir() else ():
         if option.name.endswith(".yaml"):
             known |= set(yaml.safe_load(option.read_text(encoding="utf-8")) or {})
     return known - {"defaults"}

@@ -1,24 +1,29 @@
-"""Texts as token ids of the model's own tokenizer, without padding, and what happens to those that are too long."""
+"""Texts, or pairs of texts, as token ids of the model's own tokenizer, without padding, and what happens to those that are too long."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from prepsweep.checkpoints import TOKENIZER_FILES, checkpoint_folder, content_of
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, dataset_of, drop, table_of
 from prepsweep.progress import track
+from prepsweep.schema import TEXT_PAIR, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 TRUNCATION = ("truncate", "drop", "window", "error")
+TYPES = "token_type_ids"
 _ROWS_AT_ONCE = 2000
+# Up to four special tokens (RoBERTa's), and a token of each text.
+_SHORTEST_PAIR = 6
 _CHECKPOINT = "model.name"
 _WHERE = "preprocess.tokenize"
 
@@ -41,35 +46,39 @@ def fingerprint(*, checkpoint: str, revision: str | None, **_: object) -> dict[s
 
 
 def check_rows(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str, **_: object) -> None:
-    """Under `truncation=error`, refuse rows of which one is too long."""
+    """Refuse pairs that cannot be read whole or in windows; under `truncation=error`, rows of which one is too long."""
+    table = table_of(dataset)
+    _refuse_pairs(table, max_length, truncation)
     if truncation == "error":
-        texts = table_of(dataset).column("text")
         tokenizer = _tokenizer(checkpoint, revision)
-        too_long = [cut for _, cut in _cut(tokenizer, texts, max_length)]
-        _refuse_long(tokenizer, texts, pa.chunked_array(too_long, pa.bool_()), max_length)
+        _refuse_long(tokenizer, table, _cut(tokenizer, table, max_length).column("truncated"), max_length)
 
 
 def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str, stride: int) -> Dataset | Result:
-    """The rows with `input_ids` (int32, special tokens included) and `truncated` in place of `text`.
+    """The rows with `input_ids` (int32, special tokens included) and `truncated` in place of `text` (and `text_pair`).
 
     A text of more than `max_length` tokens is, by `truncation`: cut at the end and marked in `truncated` (`truncate`); the
     same for rows of dev and test, while a train row leaves as `too_long` (`drop`); refused (`error`); or kept whole
     in windows of `max_length` tokens that share `stride` tokens, and then `input_ids` is a list of windows in all rows
     (`window`). A row stays one row with one weight and one place in an epoch, however many windows it has.
+
+    A pair is one sequence, its texts parted as the model was trained to read them; where the tokenizer numbers them (BERT's
+    does, RoBERTa's not), `token_type_ids` tell which text a token is of. A pair that is too long loses tokens at the end of
+    the longer text until it fits or both are of one length, and then of both (`longest_first`). There are no windows of pairs.
     """
-    tokenizer = _tokenizer(checkpoint, revision)
     table = table_of(dataset)
-    texts = table.column("text")
+    _refuse_pairs(table, max_length, truncation)
+    tokenizer = _tokenizer(checkpoint, revision)
     if truncation == "window":
-        ids = pa.chunked_array(_windows(tokenizer, texts, max_length, stride), pa.list_(pa.list_(pa.int32())))
+        ids = pa.chunked_array(_windows(tokenizer, table.column("text"), max_length, stride), pa.list_(pa.list_(pa.int32())))
         too_long = pc.greater(pc.list_value_length(ids), 1)
-        return Result(_with_ids(table, ids, pc.and_(too_long, False)), facts=_window_facts(table, ids, too_long))
-    parts = list(_cut(tokenizer, texts, max_length))
-    ids = pa.chunked_array([ids for ids, _ in parts], pa.list_(pa.int32()))
-    too_long = pa.chunked_array([cut for _, cut in parts], pa.bool_())
+        read = pa.table({"input_ids": ids, "truncated": pc.and_(too_long, False)})
+        return Result(_in_place_of_texts(table, read), facts=_window_facts(table, ids, too_long))
+    read = _cut(tokenizer, table, max_length)
+    too_long = read.column("truncated")
     if truncation == "error":
-        _refuse_long(tokenizer, texts, too_long, max_length)
-    rows = _with_ids(table, ids, too_long)
+        _refuse_long(tokenizer, table, too_long, max_length)
+    rows = _in_place_of_texts(table, read)
     if truncation == "drop":
         leaves = pc.and_(too_long, pc.equal(table.column("split"), "train"))
         _refuse_empty_class(table, leaves, max_length)
@@ -87,38 +96,75 @@ def _tokenizer(checkpoint: str, revision: str | None) -> Any:
     return tokenizer
 
 
-def _with_ids(table: pa.Table, ids: pa.ChunkedArray, truncated: pa.ChunkedArray) -> Dataset:
-    return dataset_of(table.drop_columns("text").append_column("input_ids", ids).append_column("truncated", truncated))
+def _in_place_of_texts(table: pa.Table, read: pa.Table) -> Dataset:
+    rows = table.drop_columns(text_columns(table.column_names))
+    for name in read.column_names:
+        rows = rows.append_column(name, read.column(name))
+    return dataset_of(rows)
 
 
-def _encoded(tokenizer: Any, texts: pa.ChunkedArray, **options: Any) -> Iterator[Any]:
-    """What the tokenizer makes of the texts, some thousand at a time."""
-    for start in track(range(0, len(texts), _ROWS_AT_ONCE), "tokenising"):
-        part = texts.slice(start, _ROWS_AT_ONCE).to_pylist()
-        yield tokenizer(part, truncation=True, return_attention_mask=False, return_token_type_ids=False, **options)
+def _encoded(tokenizer: Any, columns: Sequence[pa.ChunkedArray], **options: Any) -> Iterator[Any]:
+    """What the tokenizer makes of the texts or pairs, some thousand at a time."""
+    for start in track(range(0, len(columns[0]), _ROWS_AT_ONCE), "tokenising"):
+        part = [column.slice(start, _ROWS_AT_ONCE).to_pylist() for column in columns]
+        yield tokenizer(*part, return_attention_mask=False, **options)
 
 
-def _cut(tokenizer: Any, texts: pa.ChunkedArray, max_length: int) -> Iterator[tuple[pa.Array, pa.Array]]:
-    """Token ids cut at `max_length`, and which of them were."""
-    for encoded in _encoded(tokenizer, texts, max_length=max_length):
-        ids = _lists(encoded["input_ids"])
+def _cut(tokenizer: Any, table: pa.Table, max_length: int) -> pa.Table:
+    """`input_ids` of at most `max_length` tokens, which rows were `truncated`, and `token_type_ids` of pairs where there are any."""
+    columns = [table.column(name) for name in text_columns(table.column_names)]
+    found = (_cut_pairs if len(columns) > 1 else _cut_texts)(tokenizer, columns, max_length)
+    typed = len(columns) > 1 and any(tokenizer("a", "b", return_token_type_ids=True)[TYPES])
+    kinds = {"input_ids": pa.list_(pa.int32())} | ({TYPES: pa.list_(pa.int8())} if typed else {}) | {"truncated": pa.bool_()}
+    parts = [pa.table({name: part[name] for name in kinds}, pa.schema(kinds)) for part in found]
+    return pa.concat_tables([pa.schema(kinds).empty_table(), *parts])
+
+
+def _cut_texts(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: int) -> Iterator[dict[str, pa.Array]]:
+    for encoded in _encoded(tokenizer, columns, truncation=True, return_token_type_ids=False, max_length=max_length):
+        ids = _lists(encoded["input_ids"], np.int32)
         # Only a row of the full length can have been cut: the others need no look at what overflowed.
         full = pc.equal(ids.value_lengths(), max_length).to_pylist()
-        yield ids, pa.array([is_full and bool(encoded.encodings[row].overflowing) for row, is_full in enumerate(full)], pa.bool_())
+        cut = [is_full and bool(encoded.encodings[row].overflowing) for row, is_full in enumerate(full)]
+        yield {"input_ids": ids, "truncated": pa.array(cut, pa.bool_())}
+
+
+def _cut_pairs(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: int) -> Iterator[dict[str, pa.Array]]:
+    # Cut here: the tokenizer would keep what overflows, every part of the one text with every part of the other.
+    for encoded in _encoded(tokenizer, columns, truncation=False, return_token_type_ids=True, verbose=False):
+        ids, types = encoded["input_ids"], encoded[TYPES]
+        too_long = [len(row) > max_length for row in ids]
+        for row in np.flatnonzero(too_long).tolist():
+            kept = _longest_first(encoded.sequence_ids(row), max_length, left=tokenizer.truncation_side == "left").tolist()
+            ids[row], types[row] = ([values[row][place] for place in kept] for values in (ids, types))
+        yield {"input_ids": _lists(ids, np.int32), TYPES: _lists(types, np.int8), "truncated": pa.array(too_long, pa.bool_())}
+
+
+def _longest_first(sides: Sequence[int | None], max_length: int, *, left: bool) -> NDArray[np.intp]:
+    """Places that stay of a pair's tokens; `sides` says for each of which text it is, None for special tokens."""
+    places = [np.flatnonzero([side == text for side in sides]) for text in (0, 1)]
+    room = max_length - (len(sides) - sum(map(len, places)))
+    short, long = sorted(map(len, places))
+    short = min(short, room // 2)
+    long = min(long, room - short)
+    kept = (short, long) if len(places[0]) <= len(places[1]) else (long, short)
+    gone = [of_text[: len(of_text) - n] if left else of_text[n:] for of_text, n in zip(places, kept, strict=True)]
+    return np.setdiff1d(np.arange(len(sides)), np.concatenate(gone))
 
 
 def _windows(tokenizer: Any, texts: pa.ChunkedArray, max_length: int, stride: int) -> Iterator[pa.Array]:
     """Token ids in windows: for each row a list of lists."""
-    for encoded in _encoded(tokenizer, texts, max_length=max_length, stride=stride, return_overflowing_tokens=True):
+    options = {"truncation": True, "return_token_type_ids": False, "return_overflowing_tokens": True}
+    for encoded in _encoded(tokenizer, [texts], max_length=max_length, stride=stride, **options):
         n_windows = np.bincount(encoded["overflow_to_sample_mapping"])
         offsets = np.concatenate([[0], np.cumsum(n_windows)]).astype(np.int32)
-        yield pa.ListArray.from_arrays(offsets, _lists(encoded["input_ids"]))
+        yield pa.ListArray.from_arrays(offsets, _lists(encoded["input_ids"], np.int32))
 
 
-def _lists(ids: list[list[int]]) -> pa.Array:
-    lengths = np.fromiter((len(row) for row in ids), dtype=np.int32, count=len(ids))
+def _lists(rows: list[list[int]], kind: type[np.signedinteger[Any]]) -> pa.Array:
+    lengths = np.fromiter((len(row) for row in rows), dtype=np.int32, count=len(rows))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    flat = np.fromiter((token for row in ids for token in row), dtype=np.int32, count=int(offsets[-1]))
+    flat = np.fromiter((value for row in rows for value in row), dtype=kind, count=int(offsets[-1]))
     return pa.ListArray.from_arrays(offsets, flat)
 
 
@@ -128,11 +174,22 @@ def _window_facts(table: pa.Table, ids: pa.ChunkedArray, too_long: pa.ChunkedArr
     return {"n_windows": pc.sum(pc.list_value_length(ids)).as_py() or 0, "rows_in_windows": in_windows}
 
 
-def _refuse_long(tokenizer: Any, texts: pa.ChunkedArray, too_long: pa.ChunkedArray, max_length: int) -> None:
-    long = texts.filter(too_long).to_pylist()
-    if long:
-        longest = max(len(ids) for ids in tokenizer(long, verbose=False)["input_ids"])
-        what = f"{len(long):,} of {len(texts):,} rows are longer than {max_length} tokens, the longest has {longest:,}"
+def _refuse_pairs(table: pa.Table, max_length: int, truncation: str) -> None:
+    if TEXT_PAIR not in table.column_names:
+        return
+    if truncation == "window":
+        what = "texts are not read in windows where they are pairs (data.text_pair_column)"
+        raise Refused(f"{_WHERE}.truncation", what, f"raise {_WHERE}.max_length, or choose truncate, drop or error")
+    if max_length < _SHORTEST_PAIR:
+        what = f"must be at least {_SHORTEST_PAIR} for pairs of texts (data.text_pair_column), got {max_length}"
+        raise Refused(f"{_WHERE}.max_length", what, "128 suits pairs of short texts")
+
+
+def _refuse_long(tokenizer: Any, table: pa.Table, too_long: pa.ChunkedArray, max_length: int) -> None:
+    long = [table.column(name).filter(too_long).to_pylist() for name in text_columns(table.column_names)]
+    if long[0]:
+        longest = max(len(ids) for ids in tokenizer(*long, verbose=False)["input_ids"])
+        what = f"{len(long[0]):,} of {len(table):,} rows are longer than {max_length} tokens, the longest has {longest:,}"
         raise Refused(_WHERE, what, f"raise {_WHERE}.max_length, or set {_WHERE}.truncation to truncate, drop or window")
 
 

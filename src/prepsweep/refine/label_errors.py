@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from prepsweep.embeddings import content_of_encoder, embed
+from prepsweep.embeddings import content_of_encoder, embed_rows
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, drop, table_of, with_column
 from prepsweep.randomness import draw_order
@@ -68,7 +68,7 @@ def label_errors(
     Northcutt, Jiang & Chuang 2021 (https://doi.org/10.1613/jair.1.12125) as cleanlab has it: a class probability is high or low
     for a row by comparison with the mean over the rows that bear that class. Probabilities come from a logistic
     regression on embeddings that was fitted without the row's fold (rows of one `group` lie in one fold), so that no row
-    vouches for itself.
+    vouches for itself; pairs of texts are embedded as `embeddings.embed_rows` says.
     `method` is cleanlab's `filter_by`; a suspected row also needs `min_confidence` in its suggested class. `down_weight`
     multiplies the weight by the probability of the given class.
 
@@ -82,8 +82,9 @@ def label_errors(
     table = table_of(dataset)
     order, folds = _folds(table, draw_order(table.column("uid").to_pylist(), seed=seed, stage="label_errors"), n_folds)
     rows, folds = order[folds != LEFT_OUT], folds[folds != LEFT_OUT]
-    texts, labels = (table.column(name).take(pa.array(rows)).to_pylist() for name in ("text", "label"))
-    vectors = embed(texts, checkpoint=checkpoint, revision=revision, max_length=max_length, batch_size=batch_size, device=device)
+    judged_rows = table.take(pa.array(rows))
+    labels = judged_rows.column("label").to_pylist()
+    vectors = embed_rows(judged_rows, checkpoint=checkpoint, revision=revision, max_length=max_length, batch_size=batch_size, device=device)
     classes, given = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
     probabilities = cross_fitted(vectors, given, folds, penalty=penalty)
     judged = _judge(rows, classes.tolist(), given, probabilities, method, min_confidence)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from prepsweep.embeddings import content_of_encoder, embed
+from prepsweep.embeddings import content_of_encoder, embed_rows
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, drop, table_of
 
@@ -52,8 +52,9 @@ def outliers(
     uids, labels = (np.asarray(table.column(name).to_pylist(), dtype=object) for name in ("uid", "label"))
     rows = np.flatnonzero(pc.equal(table.column("split"), "train"))
     rows = rows[np.argsort(uids[rows])]
-    texts = table.column("text").take(pa.array(rows)).to_pylist()
-    vectors = embed(texts, checkpoint=checkpoint, revision=revision, max_length=max_length, batch_size=batch_size, device=device)
+    vectors = embed_rows(
+        table.take(pa.array(rows)), checkpoint=checkpoint, revision=revision, max_length=max_length, batch_size=batch_size, device=device
+    )
     scores = np.full(len(table), np.nan)
     found = np.zeros(len(table), dtype=bool)
     for label in sorted(set(labels[rows])) if within_class else [None]:

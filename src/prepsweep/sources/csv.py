@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from prepsweep.csv_cells import restore, written_here
 from prepsweep.errors import Refused
 from prepsweep.sources.csv_layout import Layout
 from prepsweep.sources.files import GivenFile, given_files, open_text, said
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 __all__ = ["check", "csv", "fingerprint"]
-# A row must fit into one block of Arrow's reader: room for two of the longest cells.
-_BLOCK_BYTES = 1 << 23
+# A row must fit into one block of Arrow's reader: room for three of the longest cells.
+_BLOCK_BYTES = 1 << 24
 # Names for what a shell or Hydra takes for itself when it is not quoted twice.
 _DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
@@ -31,6 +32,7 @@ def csv(
     dev_path: str | None,
     test_path: str | None,
     text_column: str,
+    text_pair_column: str | None,
     label_column: str,
     group_column: str | None,
     time_column: str | None,
@@ -40,9 +42,10 @@ def csv(
     """The rows of one to three CSV files, strictly UTF-8 with a header.
 
     No value is guessed: `NA`, `None` and `007` are labels like others, an empty text is an empty text. A file that any
-    other reader might understand differently is refused with its line.
+    other reader might understand differently is refused with its line. In an export of ours (`prepsweep rows`) the
+    apostrophes that keep cells from being formulas are taken out again, see `csv_cells`.
     """
-    columns, separator = Columns(text_column, label_column, group_column, time_column), _separator(delimiter)
+    columns, separator = Columns(text_column, text_pair_column, label_column, group_column, time_column), _separator(delimiter)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns, separator) for file in files}, classes=classes)
 
@@ -68,10 +71,9 @@ def _read(file: GivenFile, columns: Columns, delimiter: str) -> Rows:
     layout.check_quotes(body)
     table = _parsed(layout, body, names, columns)
     texts, labels = table.column(columns.text), table.column(columns.label)
-    groups = table.column(columns.group) if columns.group is not None else None
     _refuse_blank_lines(layout, body, names, texts, labels)
-    times = table.column(columns.time) if columns.time is not None else None
-    rows = Rows(texts, labels, groups, times, where=lambda row: f"{file.path}:{layout.line_of_row(body, row)}")
+    further = {name: table.column(column) for name, column in columns.further.items()}
+    rows = Rows(texts, labels, further, where=lambda row: f"{file.path}:{layout.line_of_row(body, row)}")
     again = first(pc.and_(pc.equal(texts, columns.text), pc.equal(labels, columns.label)))
     if again is not None:
         raise rows.refused(again, "the header again, in the middle of the rows", "take the line out")
@@ -99,7 +101,7 @@ def _parsed(layout: Layout, body: int, names: list[str], columns: Columns) -> pa
     wanted = list(dict.fromkeys(columns.named.values()))
     quoted = layout.text.data.find(b'"', body, layout.text.end) >= 0
     try:
-        return arrow_csv.read_csv(
+        table = arrow_csv.read_csv(
             pa.BufferReader(pa.py_buffer(layout.text.data).slice(body, layout.text.end - body)),
             read_options=arrow_csv.ReadOptions(column_names=names, block_size=_BLOCK_BYTES),
             # Blank lines count as rows, so that row numbers stay those of the file.
@@ -115,6 +117,7 @@ def _parsed(layout: Layout, body: int, names: list[str], columns: Columns) -> pa
     except pa.ArrowInvalid as error:
         layout.check_records(body, len(names))
         raise Refused(str(layout.text.path), f"Arrow cannot parse it: {said(error)}", "write it again as plain CSV") from error
+    return pa.table({name: restore(table.column(name)) for name in wanted}) if written_here(names) else table
 
 
 def _refuse_blank_lines(layout: Layout, body: int, names: list[str], texts: pa.ChunkedArray, labels: pa.ChunkedArray) -> None:

@@ -7,10 +7,17 @@ from prepsweep.sources.table import Columns, checked_classes
 
 
 def check(
-    *, text_column: str, label_column: str, group_column: str | None, time_column: str | None, classes: list[str] | str | None, **_: object
+    *,
+    text_column: str,
+    text_pair_column: str | None,
+    label_column: str,
+    group_column: str | None,
+    time_column: str | None,
+    classes: list[str] | str | None,
+    **_: object,
 ) -> None:
     """Refuse values that no data can fit."""
-    Columns(text_column, label_column, group_column, time_column)
+    Columns(text_column, text_pair_column, label_column, group_column, time_column)
     checked_classes(classes)
 
 

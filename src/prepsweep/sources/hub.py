@@ -19,7 +19,7 @@ from prepsweep.lineage import table_of
 from prepsweep.schema import UNSPLIT
 from prepsweep.sources.files import near, said
 from prepsweep.sources.hooks import check
-from prepsweep.sources.table import Columns, Rows, as_names, as_text, as_times, dataset_from, first
+from prepsweep.sources.table import Columns, Rows, as_names, as_text, dataset_from, first, typed_further
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -37,6 +37,7 @@ def hub(
     config: str | None,
     revision: str | None,
     text_column: str,
+    text_pair_column: str | None,
     label_column: str,
     group_column: str | None,
     time_column: str | None,
@@ -51,7 +52,7 @@ def hub(
     are fetched once into the hub's cache, all of them, and read from there: no code of the data set runs, and a copy of
     another commit is never taken for it.
     """
-    columns = Columns(text_column, label_column, group_column, time_column)
+    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column)
     folder = Path(name) if Path(name).is_dir() else _fetched(name, revision)
     if (folder / f"{Path(name).name}.py").is_file():
         fix = "set data.revision=refs/convert/parquet, or data.name to a copy in Parquet"
@@ -169,12 +170,11 @@ def _rows(split: Dataset, where: str, columns: Columns) -> Rows:
     if not len(split):
         raise Refused(where, "the split has no rows", "name another split")
     table = table_of(split)
-    groups = as_names(table.column(columns.group), columns.group, where, role="group") if columns.group is not None else None
     labels = table.column(columns.label)
     names = getattr(split.features[columns.label], "names", None)
     labels = _named(labels, names, where) if names else as_names(labels, columns.label, where, role="label")
-    times = as_times(table.column(columns.time), columns.time, where) if columns.time is not None else None
-    return Rows(as_text(table.column(columns.text), columns.text, where), labels, groups, times, where=lambda row: f"{where}:{row + 1}")
+    texts = as_text(table.column(columns.text), columns.text, where, key="text_column")
+    return Rows(texts, labels, typed_further(table, columns, where), where=lambda row: f"{where}:{row + 1}")
 
 
 def _named(numbers: pa.ChunkedArray, names: list[str], where: str) -> pa.ChunkedArray:

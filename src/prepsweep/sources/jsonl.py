@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "fingerprint", "jsonl"]
 _ROWS_PER_CHUNK = 100_000
+# What must be a string; the values of other keys may be numbers.
+_TEXTS = ("text_column", "text_pair_column")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -45,6 +47,7 @@ def jsonl(
     dev_path: str | None,
     test_path: str | None,
     text_column: str,
+    text_pair_column: str | None,
     label_column: str,
     group_column: str | None,
     time_column: str | None,
@@ -55,14 +58,14 @@ def jsonl(
     A text must be a string. A label may be a string, an integer or a boolean and becomes its JSON token (`3`, `true`);
     one file holds one kind of them.
     """
-    columns = Columns(text_column, label_column, group_column, time_column)
+    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
 
 
 def _read(file: GivenFile, columns: Columns) -> Rows:
     text = open_text(file)
-    takers = [_Column(name, is_text=argument == "text_column") for argument, name in columns.named.items()]
+    takers = [_Column(name, is_text=argument in _TEXTS) for argument, name in columns.named.items()]
     number = 0
     for number, (offset, line) in enumerate(_lines(text), start=1):
         try:
@@ -81,9 +84,8 @@ def _read(file: GivenFile, columns: Columns) -> Rows:
         raise Refused(f"{file.path}:1", "the file has no rows", file.other("a file with rows"))
     _flush(takers, file, number)
     made = {taker.name: pa.chunked_array(taker.chunks, pa.string()) for taker in takers}
-    groups = made[columns.group] if columns.group is not None else None
-    times = made[columns.time] if columns.time is not None else None
-    return Rows(made[columns.text], made[columns.label], groups, times, where=lambda row: f"{file.path}:{row + 1}")
+    further = {name: made[column] for name, column in columns.further.items()}
+    return Rows(made[columns.text], made[columns.label], further, where=lambda row: f"{file.path}:{row + 1}")
 
 
 class _Column:

@@ -10,7 +10,7 @@ import pyarrow.parquet as arrow_parquet
 from prepsweep.errors import Refused
 from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind, said
 from prepsweep.sources.hooks import check, fingerprint
-from prepsweep.sources.table import Columns, Rows, as_names, as_text, as_times, dataset_from
+from prepsweep.sources.table import Columns, Rows, as_names, as_text, dataset_from, typed_further
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,6 +25,7 @@ def parquet(
     dev_path: str | None,
     test_path: str | None,
     text_column: str,
+    text_pair_column: str | None,
     label_column: str,
     group_column: str | None,
     time_column: str | None,
@@ -34,7 +35,7 @@ def parquet(
 
     A text must be a string column. Labels are strings as they stand, integers in decimal, booleans as `true` and `false`.
     """
-    columns = Columns(text_column, label_column, group_column, time_column)
+    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
     return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
 
@@ -52,10 +53,9 @@ def _read(file: GivenFile, columns: Columns) -> Rows:
         raise Refused(where, "the file has no rows", file.other("a file with rows"))
     _check_utf8(table, where)
     return Rows(
-        as_text(table.column(columns.text), columns.text, where),
+        as_text(table.column(columns.text), columns.text, where, key="text_column"),
         as_names(table.column(columns.label), columns.label, where, role="label"),
-        as_names(table.column(columns.group), columns.group, where, role="group") if columns.group is not None else None,
-        as_times(table.column(columns.time), columns.time, where) if columns.time is not None else None,
+        typed_further(table, columns, where),
         where=lambda row: f"{where}:{row + 1}",
     )
 
@@ -82,8 +82,9 @@ def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: st
         if schema.names.count(name) > 1:
             raise Refused(where, f"two columns are named {name!r}", "rename one")
     nothing = schema.empty_table()
-    as_text(nothing.column(columns.text), columns.text, where)
+    as_text(nothing.column(columns.text), columns.text, where, key="text_column")
     as_names(nothing.column(columns.label), columns.label, where, role="label")
+    typed_further(nothing, columns, where)
     metadata = opened.metadata
     for group in (metadata.row_group(place) for place in range(metadata.num_row_groups)):
         for chunk in (group.column(place) for place in range(group.num_columns)):

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import dataset_of
-from prepsweep.schema import source_table
+from prepsweep.schema import TEXT_PAIR, source_table
 from prepsweep.sources.files import MAX_CELL_BYTES, near, short
 from prepsweep.sources.times import not_a_time
 
@@ -25,6 +26,8 @@ ANY_CLASSES = "any"
 _MANY_CLASSES = 20
 _DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+|nan|NaN")
 _SPLIT_ORDER = ("", "train", "dev", "test")
+# How a message calls a column.
+_SAID = {TEXT_PAIR: "second text", "group": "group", "time": "time"}
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Columns:
     """The columns that travel, by their names in the file."""
 
     text: str
+    text_pair: str | None
     label: str
     group: str | None
     time: str | None
@@ -39,12 +43,20 @@ class Columns:
     def __post_init__(self) -> None:
         if self.text == self.label:
             raise Refused("data.label_column", f"{self.label!r} is data.text_column too", "name the column that holds the classes")
+        for argument, name in (("text_column", self.text), ("label_column", self.label)):
+            if self.text_pair == name:
+                raise Refused("data.text_pair_column", f"{name!r} is data.{argument} too", "name the column that holds the second texts")
 
     @property
     def named(self) -> dict[str, str]:
         """Argument → column."""
-        columns = {"text_column": self.text, "label_column": self.label, "group_column": self.group, "time_column": self.time}
-        return {argument: name for argument, name in columns.items() if name is not None}
+        return {f"{name}_column": column for name, column in ({"text": self.text, "label": self.label} | self.further).items()}
+
+    @property
+    def further(self) -> dict[str, str]:
+        """Name under the row contract → column, of those that need not be there."""
+        columns = {TEXT_PAIR: self.text_pair, "group": self.group, "time": self.time}
+        return {name: column for name, column in columns.items() if column is not None}
 
     def check(self, there: Iterable[str], where: str, what: str, *, fix: str | None = None) -> None:
         """Refuse a column that is not there, naming the one that was probably meant."""
@@ -56,12 +68,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one file or split as string columns; `where` says the place of a row that is counted from 0."""
+    """Rows of one file or split as string columns, `further` those of `Columns.further`; `where` is the place of a row, from 0."""
 
     texts: pa.ChunkedArray
     labels: pa.ChunkedArray
-    groups: pa.ChunkedArray | None
-    times: pa.ChunkedArray | None
+    further: Mapping[str, pa.ChunkedArray]
     where: Callable[[int], str]
 
     def refused(self, row: int, what: str, fix: str) -> Refused:
@@ -87,9 +98,9 @@ def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None) ->
         _refuse_continuous(list(ordered.values()))
     texts, labels = _joined(rows.texts for rows in ordered.values()), _joined(rows.labels for rows in ordered.values())
     splits = pa.chunked_array([pa.repeat(pa.scalar(split), len(rows.texts)) for split, rows in ordered.items()])
-    extra = {"group": [rows.groups for rows in ordered.values()], "time": [rows.times for rows in ordered.values()]}
-    there = {name: _joined(c for c in columns if c is not None) for name, columns in extra.items() if columns[0] is not None}
-    return dataset_of(source_table(texts, labels, splits, there))
+    names = next(iter(ordered.values())).further
+    further = {name: _joined(rows.further[name] for rows in ordered.values()) for name in names}
+    return dataset_of(source_table(texts, labels, splits, further))
 
 
 def checked_classes(classes: Sequence[str] | None) -> list[str] | None:
@@ -106,11 +117,21 @@ def checked_classes(classes: Sequence[str] | None) -> list[str] | None:
     return list(classes)
 
 
-def as_text(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
-    """A typed column (Parquet, hub) as strings; refused where it holds anything but text."""
+def typed_further(table: pa.Table, columns: Columns, where: str) -> dict[str, pa.ChunkedArray]:
+    """The columns of `columns.further` in a table with types (Parquet, hub), as strings."""
+    readers: dict[str, Callable[[pa.ChunkedArray, str, str], pa.ChunkedArray]] = {
+        TEXT_PAIR: partial(as_text, key="text_pair_column"),
+        "group": partial(as_names, role="group"),
+        "time": as_times,
+    }
+    return {name: readers[name](table.column(column), column, where) for name, column in columns.further.items()}
+
+
+def as_text(column: pa.ChunkedArray, name: str, where: str, *, key: str) -> pa.ChunkedArray:
+    """A typed column as strings; refused where it holds anything but text. `key` is the option that named it."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-        raise Refused(where, f"column {name!r} holds {kind}, not text", "set data.text_column to a column of strings")
+        raise Refused(where, f"column {name!r} holds {kind}, not text", f"set data.{key} to a column of strings")
     return column.cast(kind).cast(pa.string())
 
 
@@ -149,7 +170,7 @@ def _joined(columns: Iterable[pa.ChunkedArray]) -> pa.ChunkedArray:
 
 
 def _check_cells(rows: Rows) -> None:
-    named = {"text": rows.texts, "label": rows.labels} | ({"group": rows.groups} if rows.groups is not None else {})
+    named = {"text": rows.texts, "label": rows.labels} | {_SAID[name]: column for name, column in rows.further.items()}
     for name, column in named.items():
         if column.null_count and (row := first(pc.is_null(column))) is not None:
             raise rows.refused(row, f"the {name} is missing (null)", "fill it in, or take the row out")
@@ -158,18 +179,16 @@ def _check_cells(rows: Rows) -> None:
             size = len(column[row].as_py().encode())
             what = f"a {name} of {size:,} bytes, over {MAX_CELL_BYTES:,}"
             raise rows.refused(row, what, "cut it, or look for a quote that is not closed")
-    if rows.groups is not None and (row := first(pc.equal(pc.utf8_trim_whitespace(rows.groups), ""))) is not None:
+    groups = rows.further.get("group")
+    if groups is not None and (row := first(pc.equal(pc.utf8_trim_whitespace(groups), ""))) is not None:
         raise rows.refused(row, "the group is blank", "fill it in: rows of one group stay in one split")
 
 
 def _check_times(rows: Rows) -> None:
-    if rows.times is None:
-        return
-    if rows.times.null_count and (row := first(pc.is_null(rows.times))) is not None:
-        raise rows.refused(row, "the time is missing (null)", "fill it in, or take the row out")
-    row = not_a_time(rows.times)
-    if row is not None:
-        what = f"{short(rows.times[row].as_py())} is no time that can be compared with the others"
+    times = rows.further.get("time")
+    row = None if times is None else not_a_time(times)
+    if times is not None and row is not None:
+        what = f"{short(times[row].as_py())} is no time that can be compared with the others"
         raise rows.refused(row, what, "write all as 2024-05-31 or 2024-05-31T14:00:00, with a zone in all or in none, or as numbers")
 
 

@@ -67,20 +67,26 @@ def class_priors(labels: pa.ChunkedArray, classes: Sequence[str]) -> list[float]
     return [counts.get(name, 0) / len(labels) for name in classes]
 
 
+def with_its_options(node: DictConfig, where: str, unknown: str) -> partial[Any]:
+    """The function that a node of the task names, bound to its options: refused where one is not its own, or is not set."""
+    bound = instance(node, where, _partial_=True)
+    assert isinstance(bound, partial)
+    parameters = inspect.signature(bound.func).parameters.values()
+    options = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY} - set(INJECTED)
+    name = getattr(bound.func, "__name__", str(node["_target_"]))
+    for key in sorted(set(bound.keywords) - options):
+        hint = nearest(key, options) if options else f"take {where}.{key} out"
+        raise Refused(f"{where}.{key}", unknown.format(name), hint)
+    for key in sorted(options - set(bound.keywords)):
+        raise Refused(f"{where}.{key}", "is not set", f"add {where}.{key}=…")
+    return bound
+
+
 def check_loss(node: Any) -> None:
     """Refuse a `task.loss` that is none, options that it does not have, and values that cannot be meant."""
     if not isinstance(node, DictConfig):
         raise Refused(_WHERE, f"is not a loss: {node!r}", "use balance=focal or balance=logit_adjust, or leave it out for cross-entropy")
-    loss = instance(node, _WHERE, _partial_=True)
-    assert isinstance(loss, partial)
-    parameters = inspect.signature(loss.func).parameters.values()
-    options = {p.name for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY} - set(INJECTED)
-    name = getattr(loss.func, "__name__", str(node["_target_"]))
-    for key in sorted(set(loss.keywords) - options):
-        hint = nearest(key, options) if options else f"take {_WHERE}.{key} out"
-        raise Refused(f"{_WHERE}.{key}", f"the loss {name} has no such option (one loss a run)", hint)
-    for key in sorted(options - set(loss.keywords)):
-        raise Refused(f"{_WHERE}.{key}", "is not set", f"add {_WHERE}.{key}=…")
+    loss = with_its_options(node, _WHERE, "the loss {} has no such option (one loss a run)")
     if loss.func in (focal, logit_adjust):
         for key, value in loss.keywords.items():
             number = isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from torch import Tensor
 
 from prepsweep.metrics import scores
 from prepsweep.tasks.losses import Loss
+from prepsweep.tasks.mixup import Mixed, refuse_without_embeddings
 
+Mixup = Callable[[torch.nn.Module, dict[str, Tensor]], Mixed]
 MONITOR = "macro_f1"
 
 
@@ -25,9 +27,12 @@ class TextClassification:
 
     monitor = MONITOR
 
-    def __init__(self, classes: Sequence[str], *, loss: Loss, priors: Sequence[float] = ()) -> None:
-        """`loss` is a loss of single rows (`losses.py`); `priors` are the shares of the classes among the train rows."""
-        self.classes = list(classes)
+    def __init__(self, classes: Sequence[str], *, loss: Loss, priors: Sequence[float] = (), mixup: Mixup | None = None) -> None:
+        """`loss` is a loss of single rows (`losses.py`); `priors` are the shares of the classes among the train rows.
+
+        `mixup`, where training mixes rows, gives the logits of a batch as it mixed it (`mixup.py`).
+        """
+        self.classes, self.mixup = list(classes), mixup
         given = {"priors": priors} if "priors" in inspect.signature(loss).parameters else {}
         self.row_losses = partial(loss, **given)
 
@@ -51,6 +56,8 @@ class TextClassification:
             )
         finally:
             logging.set_verbosity(shown)
+        if self.mixup is not None:
+            refuse_without_embeddings(model)
         return model
 
     def targets(self, labels: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -62,6 +69,16 @@ class TextClassification:
         """Mean loss over the rows, each by its weight (0-dimensional)."""
         losses = self.row_losses(logits, batch["labels"])
         return (losses * batch["weights"]).sum() / batch["weights"].sum()
+
+    def training_loss(self, model: torch.nn.Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+        """`loss` of the model's logits; of a mixed batch the losses of both labels, each by its row's share and weight."""
+        if self.mixup is None:
+            return self.loss(model(**inputs).logits, batch)
+        mixed = self.mixup(model, inputs)
+        labels, weights = batch["labels"], batch["weights"]
+        own, others = weights * mixed.shares, weights[mixed.partners] * (1 - mixed.shares)
+        losses = own * self.row_losses(mixed.logits, labels) + others * self.row_losses(mixed.logits, labels[mixed.partners])
+        return losses.sum() / (own + others).sum()
 
     def scores(self, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]:
         """Scores of `logits` (n_rows, n_classes); the loss is the plain mean cross-entropy, no row weighted."""

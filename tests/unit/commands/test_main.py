@@ -12,7 +12,7 @@ import pytest
 from prepsweep import commands
 from prepsweep.cli import main
 
-COMMANDS = sorted(path.stem for path in Path(commands.__path__[0]).glob("[!_]*.py"))
+COMMANDS = sorted(path.stem.replace("_", "-") for path in Path(commands.__path__[0]).glob("[!_]*.py"))
 
 
 def test_help_has_a_line_for_each_command(capsys: pytest.CaptureFixture[str]) -> None:

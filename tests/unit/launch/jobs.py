@@ -8,6 +8,8 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from prepsweep.preemption import Preempted, deferred
+
 
 def works(mark: Path, *, attempt: int, progress: Connection) -> None:
     progress.send((1, 2))
@@ -39,3 +41,12 @@ def needs_memory(*, attempt: int, progress: Connection) -> None:
     if attempt < 2:
         raise RuntimeError("CUDA out of memory. Tried to allocate")
     print("fits now")
+
+
+def saves_when_asked(mark: Path, *, attempt: int, progress: Connection) -> None:
+    with deferred() as stop:
+        progress.send((1, 2))
+        while not stop.signal_name:
+            time.sleep(0.01)
+        mark.touch()
+        raise Preempted(stop.signal_name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +13,8 @@ import pytest
 
 from prepsweep.launch.scheduler import Job, Outcome, run_jobs
 from prepsweep.launch.slots import Slot, slots_for, visible_gpus
-from tests.unit.launch.jobs import crashes, exits, is_killed, needs_memory, raises, sleeps, works
+from prepsweep.preemption import Preempted, preemptible
+from tests.unit.launch.jobs import crashes, exits, is_killed, needs_memory, raises, saves_when_asked, sleeps, works
 
 SLOTS = [Slot(0, None, 1), Slot(1, None, 1)]
 
@@ -62,7 +66,7 @@ def test_every_way_to_end_is_told_and_none_holds_up_the_others(tmp_path: Path) -
     assert all(outcomes[f"works{i}"].code == 0 and (tmp_path / f"done{i}").exists() for i in range(3))
     assert "ValueError: no good" in (tmp_path / "raises" / "train.log").read_text()
     assert "attempt 0, threads 1, gpu ''" in (tmp_path / "works1" / "train.log").read_text()
-    assert watched.progress == [(f"works{i}", 1, 2) for i in range(3)]
+    assert sorted(watched.progress) == [(f"works{i}", 1, 2) for i in range(3)]
 
 
 def test_a_job_that_takes_too_long_is_ended(tmp_path: Path) -> None:
@@ -96,6 +100,33 @@ def test_a_watcher_that_fails_leaves_no_process_behind(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_jobs([job("sleeps", sleeps, tmp_path)], SLOTS, preload=[], timeout_seconds=None, watcher=Fails())
     assert time.monotonic() - started < 20
+
+
+def test_a_signal_is_passed_on_and_waited_for(tmp_path: Path) -> None:
+    class Stops(Watched):
+        def tick(self) -> None:
+            if len(self.progress) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    jobs = [job(f"saves{i}", saves_when_asked, tmp_path, tmp_path / f"saved{i}") for i in range(3)]
+    with pytest.raises(Preempted), preemptible():
+        run_jobs(jobs, SLOTS, preload=[], timeout_seconds=None, watcher=Stops())
+    assert [(tmp_path / f"saved{i}").exists() for i in range(3)] == [True, True, False], "the third was not begun"
+    assert (tmp_path / "saves0" / "train.log").read_text() == "preempted by SIGTERM\n"
+
+
+def test_a_job_that_was_preempted_has_not_failed(tmp_path: Path) -> None:
+    class AsksOne(Watched):
+        def progressed(self, job: Job, done: int, total: int) -> None:
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGUSR1)
+
+    outcomes = run_jobs(
+        [job("saves", saves_when_asked, tmp_path, tmp_path / "x")], SLOTS, preload=[], timeout_seconds=None, watcher=AsksOne()
+    )
+    outcome = outcomes["saves"]
+    assert (str(outcome), outcome.code, outcome.preempted, outcome.failed) == ("preempted", 75, True, False)
 
 
 def test_slots_share_cores_and_gpus() -> None:

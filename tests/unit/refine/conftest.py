@@ -27,8 +27,7 @@ def count_words(texts: Sequence[str], **_: object) -> NDArray[np.float32]:
 
 @pytest.fixture
 def words_as_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    for stage in ("label_errors", "outliers"):
-        monkeypatch.setattr(f"prepsweep.refine.{stage}.embed", count_words)
+    monkeypatch.setattr("prepsweep.embeddings.embed", count_words)
 
 
 def noisy_reviews(n_rows: int, noise: float, **extra: list[str]) -> tuple[Dataset, dict[str, str]]:

@@ -38,7 +38,11 @@ def write(folder: str | Path, split: str, texts: list[str], labels: list[int], n
 
 
 def call(**given: Any) -> Dataset:
-    standard = {"config": None, "revision": None, "text_column": "text", "label_column": "label", "group_column": None, "time_column": None}
+    standard = {
+        **dict.fromkeys(("config", "revision", "text_pair_column", "group_column", "time_column")),
+        "text_column": "text",
+        "label_column": "label",
+    }
     splits = {"train_split": "train", "dev_split": None, "test_split": None, "classes": None}
     return hub(**{**standard, **splits, **given})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
@@ -11,7 +12,7 @@ import pytest
 import yaml
 
 import prepsweep.conf
-from prepsweep.stages import source_of
+from prepsweep.stages import Stage, source_of
 from tests.conftest import compose
 from tests.unit.sources.helpers import refusal
 
@@ -37,6 +38,48 @@ def test_file_options(option: str, data: None) -> None:
     before = source.key(None)
     Path(f"rows.{option}").rename("renamed")
     assert source_of(compose(f"data={option}", "data.path=renamed")).key(None) == before
+
+
+@pytest.mark.parametrize("option", [*FILES, "hub"])
+def test_pairs_of_texts(option: str) -> None:
+    columns = {"premise": ["a", "", "c"], "hypothesis": ["b", "NA", ""], "label": ["x", "y", "x"]}
+    place = {"hub": "folder/train.parquet"}.get(option, f"rows.{option}")
+    Path("folder").mkdir()
+
+    def write(**changed: list[Any]) -> None:
+        table = pa.table(columns | changed)
+        if option == "csv":
+            Path(place).write_text("premise,hypothesis,label\n" + "".join(",".join(row.values()) + "\n" for row in table.to_pylist()))
+        elif option == "jsonl":
+            Path(place).write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+        else:
+            arrow_parquet.write_table(table, place)
+
+    def source(pair: str) -> Stage:
+        named = [f"data={option}", "data.name=folder" if option == "hub" else f"data.path={place}", "data.text_column=premise"]
+        return source_of(compose(*named, f"data.text_pair_column={pair}"))
+
+    write()
+    rows = source("hypothesis")().rows
+    assert [(row["text"], row["text_pair"], row["label"]) for row in rows] == list(zip(*columns.values(), strict=True))
+    assert "text_pair" not in source("null")().rows.column_names
+    assert not set(rows["uid"]) & set(source("null")().rows["uid"])
+    assert source("hypothesis").key(None) != source("null").key(None)
+    where = "folder:train" if option == "hub" else place
+    with refusal(
+        where + (":1" if option in ("csv", "jsonl") else ""), "'hypotheses'", "set data.text_pair_column: did you mean 'hypothesis'?"
+    ):
+        source("hypotheses")()
+    for name, argument in (("premise", "text_column"), ("label", "label_column")):
+        with refusal("data.text_pair_column", f"{name!r} is data.{argument} too", "second texts"):
+            source(name)
+    if option != "csv":
+        write(hypothesis=[1, 2, 3])
+        with refusal(where + (":1" if option == "jsonl" else ""), "not", "text"):
+            source("hypothesis")()
+        write(hypothesis=["b", None, "d"])
+        with refusal(f"{where}:2", "null", ""):
+            source("hypothesis")()
 
 
 @pytest.mark.parametrize("option", HUB)
