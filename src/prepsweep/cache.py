@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from filelock import FileLock
 
 from prepsweep.errors import Refused
 from prepsweep.fingerprints import hash_file
 from prepsweep.holding import Hold
 from prepsweep.identity import identity_behind
 from prepsweep.lineage import dataset_of, table_of
+from prepsweep.locks import locked
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -113,23 +113,13 @@ class Cache:
     def alone(self, key: str) -> Iterator[None]:
         """Keep other processes from making the same entry at the same time.
 
-        The system frees the lock of a process that dies. Where files cannot be locked the work is done twice, with
-        equal results: nothing depends on the lock.
+        Where files cannot be locked the work is done twice, with equal results: nothing depends on the lock.
         """
         if self.deferred:
             yield
             return
-        lock = FileLock(self.cache_dir / LOCKS / f"{key}.lock")
-        try:
-            (self.cache_dir / LOCKS).mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except (OSError, NotImplementedError):
+        with locked(self.cache_dir / LOCKS / f"{key}.lock"):
             yield
-            return
-        try:
-            yield
-        finally:
-            lock.release()
 
     def store(self, key: str, stage: dict[str, Any], rows: Dataset, left: Dataset, evidence: pa.Table | None = None) -> Entry:
         """Publish a stage under `key` and return it as it now stands."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from prepsweep.errors import Refused
+from prepsweep.locks import locked
 from prepsweep.record import RECORD_FILE, read_record
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -32,21 +33,14 @@ def run_to_continue(output_dir: Path, run_id: str) -> Path | None:
 
 @contextmanager
 def alone_in(run_dir: Path) -> Iterator[None]:
-    """Keep other processes out of the folder of a run; refused where one is in it. The system frees the lock of one that dies."""
+    """Keep other processes out of the folder of a run; refused where one is in it."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(run_dir / _LOCK_FILE)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise Refused(str(run_dir), "another process trains this run", "wait for it, or end it") from error
-    except (OSError, NotImplementedError):
-        # A file system without locks: nobody is kept out, as it was before there were checkpoints.
+    with ExitStack() as held:
+        try:
+            held.enter_context(locked(run_dir / _LOCK_FILE, timeout_seconds=0))
+        except Timeout as error:
+            raise Refused(str(run_dir), "another process trains this run", "wait for it, or end it") from error
         yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _is_held(run_dir: Path) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from prepsweep.cache import Cache
 from prepsweep.errors import Refused, nearest
-from prepsweep.flow import Rows, run
+from prepsweep.flow import Rows, given_splits_of, run
 from prepsweep.leaks.guards import made_leaks, split_leaks
 from prepsweep.planning import before_split, planned, split_and_limit, train_only
 from prepsweep.schema import SPLITS
@@ -52,7 +52,7 @@ def prepare(cfg: DictConfig, cache: Cache) -> Prepared:
         stages=stages,
         splits=facts,
         n_train_before=_n_rows(before, "train"),
-        given_splits=_given(stages[0]),
+        given_splits=given_splits_of(stages[0]),
         leaks=leaks,
     )
 
@@ -60,7 +60,7 @@ def prepare(cfg: DictConfig, cache: Cache) -> Prepared:
 def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> tuple[Rows, list[str]]:
     """Clean rows with a split each, and the classes in order; refused where a class is missing from a split."""
     rows = run(source_of(cfg), None, cache, stages)
-    given = _given(stages[0])
+    given = given_splits_of(stages[0])
     for stage in before_split(cfg):
         rows = run(stage, rows, cache, stages, given_splits=given)
     classes = _classes(cfg.data.get("classes"), stages)
@@ -86,25 +86,22 @@ def train_rows(cfg: DictConfig, whole: Rows, cache: Cache, stages: list[dict[str
 
 def prepare_stage(cfg: DictConfig, cache: Cache, key: str) -> Rows:
     """The rows after the stage with `key`, which must be one of `planning.planned`; nothing else is prepared."""
-    steps = {step.key: step for step in planned(cfg)}
+    source, *others = planned(cfg)
+    steps = {step.key: step for step in others}
+    records: list[dict[str, Any]] = []
+    read = run(source.stage, None, cache, records)
+    given = given_splits_of(records[0])
 
     def rows_after(key: str) -> Rows:
+        if key == source.key:
+            return read
         step = steps[key]
-        if step.parent is None:
-            return run(step.stage, None, cache, [])
-        before = rows_after(step.parent)
+        before = rows_after(str(step.parent))
         if step.split and before.split is None:
             before = before.of(step.split)
         return run(step.stage, before, cache, [], given_splits=given)
 
-    source: list[dict[str, Any]] = []
-    run(source_of(cfg), None, cache, source)
-    given = _given(source[0])
     return rows_after(key)
-
-
-def _given(source: dict[str, Any]) -> list[str]:
-    return [split for split in ("dev", "test") if split in source["per_class"]]
 
 
 def _n_rows(stage: dict[str, Any], split: str) -> int:

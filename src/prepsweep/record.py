@@ -137,12 +137,14 @@ def finished_before(run_dir: Path, stage_keys: Sequence[str]) -> bool:
 
     The keys stand for the data and the code of the preparation, so a run over files that changed since is not finished.
     """
-    try:
-        values = json.loads((run_dir / RECORD_FILE).read_bytes())
-        same = [stage["key"] for stage in values["data"]["stages"]] == list(stage_keys)
-        return bool(values["status"] == "finished" and same and (run_dir / PREDICTIONS_FILE).is_file())
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    values = read_record(run_dir)
+    if values is None or values["status"] != "finished":
         return False
+    try:
+        same = [stage["key"] for stage in values["data"]["stages"]] == list(stage_keys)
+    except (KeyError, TypeError):
+        return False
+    return same and (run_dir / PREDICTIONS_FILE).is_file()
 
 
 def environment() -> dict[str, Any]:

@@ -12,19 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
 from prepsweep.errors import Refused, nearest
-from prepsweep.flow import Rows, run
-from prepsweep.planning import check_train_rows
+from prepsweep.flow import Rows, given_splits_of, run
+from prepsweep.planning import before_split, built_stages, check_train_rows, split_and_limit, train_only
 from prepsweep.preflight.compose import compose_runs, register_resolvers
 from prepsweep.preflight.values import check_values
 from prepsweep.record import RECORD_FILE
 from prepsweep.schema import SPLITS
-from prepsweep.stages import PREPARATION, Stage, limit_of, source_of, stages_of
+from prepsweep.stages import Stage, source_of, stages_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-ON_WHOLE_TABLE = ("clean", "annotate", "split")
-ON_TRAIN_ROWS = ("refine", "augment", "balance")
 
 
 @dataclass(frozen=True)
@@ -88,9 +85,7 @@ def configured(overrides: Sequence[str]) -> DictConfig:
     register_resolvers()
     (cfg,) = compose_runs(list(overrides), multirun=False)
     check_values(cfg)
-    source_of(cfg)
-    for group in PREPARATION:
-        stages_of(cfg, group)
+    built_stages(cfg)
     return cfg
 
 
@@ -121,9 +116,7 @@ def stage_named(word: str, known: Iterable[str]) -> str:
 
 
 def _prepared(cfg: DictConfig, until: str | None) -> Walk:
-    groups = ON_WHOLE_TABLE + ON_TRAIN_ROWS + ("preprocess",)
-    stages = [source_of(cfg), *(stage for group in groups for stage in stages_of(cfg, group)), *limit_of(cfg)]
-    last = None if until is None else stage_named(until, [stage.where for stage in stages])
+    last = None if until is None else stage_named(until, [stage.where for stage in built_stages(cfg)])
     cache = Cache(Path(cfg.paths.cache_dir), deferred=True)
     steps: list[Step] = []
     for step in _run(cfg, cache, steps, tokens=last is not None and last.startswith("preprocess.")):
@@ -139,13 +132,13 @@ def _run(cfg: DictConfig, cache: Cache, steps: list[Step], *, tokens: bool) -> I
     records: list[dict[str, Any]] = []
 
     def step(stage: Stage, before: Rows | None) -> Step:
-        given = [split for split in ("dev", "test") if records and split in records[0]["per_class"]]
+        given = given_splits_of(records[0]) if records else []
         return Step(stage.group, stage.name, before, run(stage, before, cache, records, given))
 
     yield step(source_of(cfg), None)
-    for stage in [stage for group in ON_WHOLE_TABLE for stage in stages_of(cfg, group)] + limit_of(cfg):
+    for stage in before_split(cfg) + split_and_limit(cfg):
         yield step(stage, steps[-1].after)
-    on_train = [stage for group in ON_TRAIN_ROWS for stage in stages_of(cfg, group)]
+    on_train = train_only(cfg)
     train = _latest(steps, "train")
     check_train_rows(cfg, train)
     key = train.key

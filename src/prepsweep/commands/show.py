@@ -11,8 +11,9 @@ from rich.text import Text
 from prepsweep.commands import Arguments, console, positive
 from prepsweep.errors import Refused, nearest
 from prepsweep.examples import Example, Span, around_changes, examples_of, word_changes
+from prepsweep.stages import PREPARATION
 from prepsweep.visible import cut, visible
-from prepsweep.walk import ON_TRAIN_ROWS, ON_WHOLE_TABLE, Step, configured, is_run_dir, walk
+from prepsweep.walk import Step, configured, is_run_dir, walk
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +22,7 @@ _STYLES = {"same": "", "gone": "red strike", "new": "bold green"}
 # Where there is no colour, changes are marked as wdiff marks them.
 _MARKS = {"same": "{}", "gone": "[-{}-]", "new": "{{+{}+}}"}
 _NOTE_CHARACTERS = 100
+_GROUPS = [group for group in PREPARATION if group != "preprocess"]
 
 
 def main(argv: list[str]) -> int:
@@ -49,10 +51,8 @@ def _steps(stage: str, targets: list[str]) -> list[Step]:
         raise Refused("stage", "the source makes rows of nothing, there is no before", "see prepsweep rows --stage=data")
     if group == "preprocess":
         raise Refused("stage", f"{stage} makes token ids, not text", f"see prepsweep rows --stage={stage} --format=jsonl")
-    if group not in ON_WHOLE_TABLE + ON_TRAIN_ROWS or not name:
-        raise Refused(
-            "stage", f"{stage!r} is not GROUP.NAME", f"write it as augment.synonym; {nearest(group, ON_WHOLE_TABLE + ON_TRAIN_ROWS)}"
-        )
+    if group not in _GROUPS or not name:
+        raise Refused("stage", f"{stage!r} is not GROUP.NAME", f"write it as augment.synonym; {nearest(group, _GROUPS)}")
     if not any(is_run_dir(target) for target in targets):
         targets = _with_stage(group, name, targets)
     walked = walk(targets, until=stage)

@@ -35,13 +35,18 @@ class Contrast:
     p_better: float
     p_sign_flip: float
     p_adjusted: float
-    verdict: Verdict
+    delta: float
     seconds: float
 
     @property
     def name(self) -> str:
         """The choice as the command line writes it."""
         return f"{self.factor}={self.choice}"
+
+    @property
+    def verdict(self) -> Verdict:
+        """The word for it, see `verdict.verdict`."""
+        return verdict(self.effect, p_adjusted=self.p_adjusted, delta=self.delta)
 
 
 def contrasts(study: Study, *, metric: str, delta: float, baselines: Mapping[str, str]) -> list[Contrast]:
@@ -63,10 +68,7 @@ def contrasts(study: Study, *, metric: str, delta: float, baselines: Mapping[str
                 if len({seed for seed, _, _ in pairs}) >= _FEWEST_SEEDS:
                     found.append(_contrast(factor, choice, baseline, pairs, n_unpaired, scores, delta))
     adjusted = holm([contrast.effect.p_value() for contrast in found])
-    return [
-        replace(contrast, p_adjusted=p, verdict=verdict(contrast.effect, p_adjusted=p, delta=delta))
-        for contrast, p in zip(found, adjusted, strict=True)
-    ]
+    return [replace(contrast, p_adjusted=p) for contrast, p in zip(found, adjusted, strict=True)]
 
 
 class Scores:
@@ -115,7 +117,6 @@ def _pairs(study: Study, settings: Mapping[Path, Mapping[str, Any]], factor: str
 def _contrast(factor: str, choice: str, baseline: str, pairs: Sequence[Pair], n_unpaired: int, scores: Scores, delta: float) -> Contrast:
     differences, seeds = _differences(pairs, scores)
     effect, by_seed = crossed_effect(differences), differences.by_seed()
-    p = effect.p_value()
     return Contrast(
         factor=factor,
         choice=choice,
@@ -126,8 +127,8 @@ def _contrast(factor: str, choice: str, baseline: str, pairs: Sequence[Pair], n_
         by_seed=dict(zip(seeds, by_seed.tolist(), strict=True)),
         p_better=p_better(by_seed),
         p_sign_flip=sign_flip_p(by_seed, rng=np.random.default_rng(0)),
-        p_adjusted=p,
-        verdict=verdict(effect, p_adjusted=p, delta=delta),
+        p_adjusted=effect.p_value(),
+        delta=delta,
         seconds=fmean(_seconds(other) - _seconds(one) for _, one, other in pairs),
     )
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -17,6 +14,7 @@ from rich.text import Text
 
 from prepsweep.launch.scheduler import Job, Outcome
 from prepsweep.launch.slots import Slot
+from prepsweep.record import read_record
 
 _SHOWN_FAILURES = 5
 
@@ -102,11 +100,8 @@ class SweepView:
 
 
 def _score_of(job: Job) -> str:
-    try:
-        record: dict[str, Any] = json.loads(Path(job.log_file).with_name("run.json").read_bytes())
-        return f"macro F1 {record['metrics']['test']['macro_f1']:.3f}"
-    except (OSError, ValueError, KeyError):
-        return "done"
+    record = read_record(job.log_file.parent)
+    return f"macro F1 {record['metrics']['test']['macro_f1']:.3f}" if record and "metrics" in record else "done"
 
 
 def clock(seconds: float) -> str:
