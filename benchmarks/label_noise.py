@@ -44,7 +44,8 @@ def rows_of_source(n_rows: int, overrides: list[str]) -> tuple[list[str], NDArra
     """Texts and labels of the source, each once, at most `n_rows`; the stage's options."""
     from prepsweep.clean.exact_dedup import exact_dedup
     from prepsweep.lineage import table_of
-    from prepsweep.preflight.compose import compose_runs, register_resolvers
+    from prepsweep.preflight.compose import compose_runs
+    from prepsweep.preflight.resolvers import register_resolvers
     from prepsweep.stages import source_of
 
     register_resolvers()

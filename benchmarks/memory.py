@@ -31,6 +31,8 @@ OVERRIDES = {
     "augment.aeda": ["augment.aeda.n_aug=1"],
     "augment.antonym": ["augment.antonym.allow_label_change=true"],
     "augment.one_of": ["augment.one_of.stages.second.n_aug=1"],
+    # By the edit distance, without the encoder.
+    "augment.keep_if": ["augment.keep_if.min_similarity=null", "augment.keep_if.min_edit=0.05"],
 }
 WORDS = (
     "the a this that of to in with for and but so very film movie story plot actor scene music ending script role good bad great dull "
@@ -132,7 +134,8 @@ def measured(name: str, folder: Path) -> dict[str, Any]:
     from datasets import Dataset
 
     from prepsweep.lineage import settle
-    from prepsweep.preflight.compose import compose_runs, register_resolvers
+    from prepsweep.preflight.compose import compose_runs
+    from prepsweep.preflight.resolvers import register_resolvers
     from prepsweep.stages import stages_of
 
     register_resolvers()

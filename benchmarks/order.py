@@ -44,7 +44,8 @@ def film_reviews() -> tuple[list[str], NDArray[np.str_]]:
     """The default data, each text and label once, in a random order."""
     from prepsweep.clean.exact_dedup import exact_dedup
     from prepsweep.lineage import table_of
-    from prepsweep.preflight.compose import compose_runs, register_resolvers
+    from prepsweep.preflight.compose import compose_runs
+    from prepsweep.preflight.resolvers import register_resolvers
     from prepsweep.stages import source_of
 
     register_resolvers()
@@ -164,7 +165,8 @@ def originals_seen_by_prepsweep() -> dict[str, int]:
     from prepsweep.cache import Cache
     from prepsweep.lineage import table_of
     from prepsweep.pipeline import prepare
-    from prepsweep.preflight.compose import compose_runs, register_resolvers
+    from prepsweep.preflight.compose import compose_runs
+    from prepsweep.preflight.resolvers import register_resolvers
 
     register_resolvers()
     seen: dict[str, int] = {}

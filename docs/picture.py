@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -24,7 +25,9 @@ def main(run_dir: Path, picture: Path) -> None:
     console = Console(record=True, width=112, highlight=False, file=io.StringIO(), force_terminal=True)
     console.print("[bold]$ python train.py " + " ".join(record["overrides"]) + "[/bold]\n")
     show_run(record, report=report, run_dir=run_dir, console=console)
-    console.save_svg(str(picture), title="prepsweep", theme=MONOKAI)
+    svg = console.export_svg(title="prepsweep", theme=MONOKAI)
+    # The fonts would be fetched from the web; the reader's own monospace font does.
+    picture.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

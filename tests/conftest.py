@@ -12,17 +12,22 @@ from datasets import Dataset
 from omegaconf import DictConfig
 
 from prepsweep.lineage import dataset_of
-from prepsweep.preflight.compose import compose_runs, register_resolvers
+from prepsweep.preflight.compose import compose_runs
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.schema import source_table
+from tests.unit.annotate.files import labelling_rules
 from tests.unit.augment.conftest import tiny_marian, wordnet_folder
 from tests.unit.augment.models import paraphrase_endpoint, tiny_masked_lm
+from tests.unit.review.files import review_file
 
 __all__ = [
+    "labelling_rules",
     "paraphrase_endpoint",
+    "review_file",
     "tiny_marian",
     "tiny_masked_lm",
     "wordnet_folder",
-]  # fixtures of the augmentation tests that the contract suite needs too
+]  # fixtures of the stages' own tests that the contract suite needs too
 register_resolvers()
 GOOD, BAD, PLOT = (
     ["great", "lovely", "moving", "funny", "bright"],

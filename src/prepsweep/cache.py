@@ -9,7 +9,6 @@ entry both succeed with equal bytes.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -17,18 +16,18 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from prepsweep.errors import Refused
 from prepsweep.fingerprints import hash_file
 from prepsweep.holding import Hold
 from prepsweep.identity import identity_behind
 from prepsweep.lineage import dataset_of, table_of
 from prepsweep.locks import locked
+from prepsweep.publish import refused_where_nothing_fits, sync_folder, write_synced
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -37,7 +36,7 @@ VERSION = 1
 FILES = ("rows.arrow", "left.arrow", "stage.json")
 EVIDENCE, IDENTITY, MANIFEST = "evidence.arrow", "identity.json", "manifest.json"
 STAGES, LOCKS = "stages", "locks"
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+_ROOM = "make room (prepsweep cache prune), or name another folder in PREPSWEEP_CACHE_DIR"
 
 
 @dataclass
@@ -148,7 +147,8 @@ class Cache:
 
     def _publish(self, key: str, entry: Entry) -> Entry:
         target = self._folder(key)
-        with _refused_where_nothing_fits(target.parent, entry):
+        size = partial(sum, [table_of(rows).nbytes for rows in (entry.rows, entry.left)])
+        with refused_where_nothing_fits(target.parent, size, what=str(entry.stage.get("name")), fix=_ROOM):
             target.parent.mkdir(parents=True, exist_ok=True)
             private = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=target.parent))
             hold = Hold(private)
@@ -187,67 +187,32 @@ def is_whole(folder: Path) -> bool:
         return False
 
 
-@contextmanager
-def _refused_where_nothing_fits(folder: Path, entry: Entry) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _NO_ROOM:
-            raise
-        n_bytes = sum(table_of(rows).nbytes for rows in (entry.rows, entry.left))
-        what = f"cannot store {entry.stage.get('name')}, {n_bytes:,} bytes: {os.strerror(error.errno)}"
-        raise Refused(str(folder), what, "make room (prepsweep cache prune), or name another folder in PREPSWEEP_CACHE_DIR") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` at `path` so that a reader sees the old bytes or all of the new ones."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    private = Path(file.name)
-    private.chmod(0o644)
-    private.replace(path)
-    sync_folder(path.parent)
-
-
 def _write_entry(folder: Path, key: str, entry: Entry) -> None:
     """The files of an entry, each on the disk before the manifest that names it."""
     _write_rows(folder / "rows.arrow", entry.rows)
     _write_rows(folder / "left.arrow", entry.left)
-    _write_bytes(folder / "stage.json", json.dumps(entry.stage, indent=1).encode())
+    _write_json(folder / "stage.json", entry.stage)
     written = list(FILES)
     if entry.evidence is not None:
         _write_rows(folder / EVIDENCE, dataset_of(entry.evidence))
         written.append(EVIDENCE)
     if (identity := identity_behind(key)) is not None:
-        _write_bytes(folder / IDENTITY, json.dumps(identity, indent=1).encode())
+        _write_json(folder / IDENTITY, identity)
         written.append(IDENTITY)
     manifest = {"version": VERSION, "key": key, "files": {name: hash_file(folder / name) for name in written}}
-    _write_bytes(folder / MANIFEST, json.dumps(manifest).encode())
+    _write_json(folder / MANIFEST, manifest, indent=None)
     sync_folder(folder)
 
 
 def _write_rows(path: Path, rows: Dataset) -> None:
     table = table_of(rows).combine_chunks().replace_schema_metadata(None)
-    with path.open("wb") as file:
+
+    def write(file: IO[bytes]) -> None:
         with pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)
-        file.flush()
-        os.fsync(file.fileno())
+
+    write_synced(path, write)
 
 
-def _write_bytes(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make what was renamed into `folder` outlast a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _write_json(path: Path, value: Any, *, indent: int | None = 1) -> None:
+    write_synced(path, lambda file: file.write(json.dumps(value, indent=indent).encode()))

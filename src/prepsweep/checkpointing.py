@@ -8,7 +8,6 @@ writes the state of the loops as it is there, whatever the hook.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -20,9 +19,9 @@ import pytorch_lightning as pl
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 
-from prepsweep.cache import sync_folder
 from prepsweep.datamodule import PreparedData
 from prepsweep.preemption import Preempted, Stop
+from prepsweep.publish import private_name, publish_file
 from prepsweep.ranks import rank
 from prepsweep.rng_states import restore_rng_states, rng_states
 
@@ -33,13 +32,7 @@ class DurableFile(TorchCheckpointIO):
     """Lightning's checkpoint file, written beside its place, synced and renamed, and read without running any code in it."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        private = _private(Path(path))
-        with private.open("wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        private.replace(path)
-        sync_folder(private.parent)
+        publish_file(Path(path), lambda file: torch.save(checkpoint, file), private=private_name(Path(path)))
 
     def load_checkpoint(self, path: str | Path, map_location: Any = "cpu", weights_only: bool | None = True) -> dict[str, Any]:
         loaded: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -70,13 +63,8 @@ def _say(line: str) -> None:
 
 def remove_checkpoint(file: Path) -> None:
     """Nothing is to be continued any more."""
-    for path in (file, _private(file)):
+    for path in (file, private_name(file)):
         path.unlink(missing_ok=True)
-
-
-def _private(file: Path) -> Path:
-    # One name, so that what a killed process left half-written is written over; the lock of the run keeps others away.
-    return file.with_name(f".{file.name}")
 
 
 @dataclass(frozen=True)

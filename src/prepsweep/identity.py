@@ -40,7 +40,7 @@ def stage_key(*, parent: str | None, spec: Mapping[str, Any], seed: int | None, 
 
     What was hashed can be asked for afterwards, see `identity_behind`.
     """
-    targets = sorted(set(targets_in(spec)))
+    targets = sorted({target for _, target in targets_in(spec)})
     modules: dict[str, str] = {}
     for module in [target.rpartition(".")[0] for target in targets] + list(_ALWAYS):
         modules |= source_closure(module)
@@ -70,17 +70,20 @@ def hash_json(value: Any) -> str:
 def without_runtime(value: Any) -> Any:
     """`value` without the entries that may differ between equal results, at any depth."""
     if isinstance(value, Mapping):
-        return {k: without_runtime(v) for k, v in value.items() if k not in RUNTIME_ONLY and not is_path(str(k))}
+        return {str(k): without_runtime(v) for k, v in value.items() if k not in RUNTIME_ONLY and not is_path(str(k))}
     return [without_runtime(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def targets_in(spec: Any) -> Iterator[str]:
-    """Every `_target_` of a stage, nested ones (a translator) included."""
+def targets_in(spec: Any, where: str = "") -> Iterator[tuple[str, Any]]:
+    """Every `_target_` in `spec`, nested ones (a translator) and those in lists included, with the dotted key of its node."""
     if isinstance(spec, Mapping):
-        if isinstance(spec.get("_target_"), str):
-            yield spec["_target_"]
-        for value in spec.values():
-            yield from targets_in(value)
+        if "_target_" in spec:
+            yield where, spec["_target_"]
+        for key, value in spec.items():
+            yield from targets_in(value, f"{where}.{key}" if where else str(key))
+    elif isinstance(spec, (list, tuple)):
+        for place, value in enumerate(spec):
+            yield from targets_in(value, f"{where}[{place}]")
 
 
 def content_of_files(spec: Mapping[str, Any], *, where: str) -> dict[str, str]:
@@ -89,7 +92,7 @@ def content_of_files(spec: Mapping[str, Any], *, where: str) -> dict[str, str]:
     for name, value in spec.items():
         if isinstance(value, Mapping):
             found |= {f"{name}.{key}": digest for key, digest in content_of_files(value, where=f"{where}.{name}").items()}
-        elif is_path(name) and name not in RUNTIME_ONLY and value is not None:
+        elif is_path(str(name)) and name not in RUNTIME_ONLY and value is not None:
             path = Path(value)
             if not path.exists():
                 raise Refused(f"{where}.{name}", f"no such file or folder: {path}", "check the path")
@@ -109,7 +112,7 @@ def source_closure(module: str) -> dict[str, str]:
         name = waiting.pop()
         if name in found:
             continue
-        found[name] = hashlib.sha256(ast.dump(_syntax_tree(name)).encode()).hexdigest()
+        found[name] = hashlib.sha256(ast.dump(syntax_tree(name)).encode()).hexdigest()
         waiting += [imported for imported in _imports(name) if imported.split(".")[0] in _followed(name)]
     return found
 
@@ -132,7 +135,8 @@ def _version(library: str) -> str:
 
 
 @cache
-def _syntax_tree(module: str) -> ast.Module:
+def syntax_tree(module: str) -> ast.Module:
+    """The source of a module without its docstrings; refused where there is no such module, which is not imported for it."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise Refused(module, "no such module", "check the _target_ of the stage")
@@ -147,7 +151,7 @@ def _syntax_tree(module: str) -> ast.Module:
 def _imports(module: str) -> tuple[str, ...]:
     """Names of the modules that a module imports, at its top or inside its functions."""
     names: list[str] = []
-    for node in ast.walk(_syntax_tree(module)):
+    for node in ast.walk(syntax_tree(module)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

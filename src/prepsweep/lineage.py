@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
-from prepsweep.schema import COLUMNS, TEXT_PAIR, child_uid, text_columns
+from prepsweep.row_classes import by_class
+from prepsweep.schema import COLUMNS, TEXT_PAIR, TOKENS, UNLABELLED, child_uid, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -164,7 +165,8 @@ def settle(before: Dataset, after: Dataset, *, stage: str, group: str, given_spl
 
 def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
     read = text_columns(old.column_names)
-    missing = [name for name in old.column_names if name not in new.column_names and not (name in read and group == "preprocess")]
+    in_place = (*read, TOKENS) if group == "preprocess" else ()
+    missing = [name for name in old.column_names if name not in new.column_names and name not in in_place]
     if missing:
         raise ContractBroken(f"{stage}: took out the column {missing[0]!r}")
     uids, old_uids = new.column("uid").combine_chunks(), old.column("uid").combine_chunks()
@@ -180,6 +182,7 @@ def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
         if not kept.column(name).combine_chunks().equals(old.column(name).combine_chunks()):
             raise ContractBroken(f"{stage}: changed the column {name!r} of a row that it was given")
     _refuse_relabelled(old, kept, stage=stage)
+    _refuse_torn(new, stage=stage)
     added = new.filter(pc.invert(pc.is_in(uids, old_uids)))
     if len(added) and group not in MAY_ADD_ROWS:
         what = f"made {len(added)} rows, which a stage of {group} may not: only rows of train may be added to"
@@ -199,7 +202,8 @@ def _refuse_relabelled(old: pa.Table, kept: pa.Table, *, stage: str) -> None:
     """
     before, after = (table.column("label").combine_chunks() for table in (old, kept))
     held = pc.is_in(old.column("split"), pa.array(["dev", "test"])).combine_chunks()
-    changed = pc.and_(held, pc.not_equal(before, after))
+    # To label a row that has no label is to annotate it.
+    changed = pc.and_(held, pc.and_(pc.not_equal(before, after), pc.not_equal(before, UNLABELLED)))
     if not pc.any(changed).as_py():
         return
     names = pa.table({"old": before, "new": after}).group_by(["old", "new"]).aggregate([])
@@ -209,6 +213,15 @@ def _refuse_relabelled(old: pa.Table, kept: pa.Table, *, stage: str) -> None:
     if n_torn:
         fix = "relabel in refine, which sees train alone; only renaming a class in every row is for all splits"
         raise Refused(stage, f"relabelled {n_torn} rows of dev or test", fix)
+
+
+def _refuse_torn(rows: pa.Table, *, stage: str) -> None:
+    """Refuse a text that is no longer that of its row's tokens: each tag belongs to a token."""
+    if {"text", TOKENS} <= set(rows.column_names):
+        torn = pc.not_equal(rows.column("text"), pc.binary_join(rows.column(TOKENS), " "))
+        if n_torn := pc.sum(torn).as_py():
+            what = f"rewrote {n_torn:,} texts whose tags belong to the tokens as they were"
+            raise Refused(stage, what, "take it out, or use augment=span_replace")
 
 
 def ledger(before: pa.Table, *, added: pa.Table, left: pa.Table, kept: pa.Table) -> dict[str, Any]:
@@ -230,7 +243,8 @@ def ledger(before: pa.Table, *, added: pa.Table, left: pa.Table, kept: pa.Table)
 def class_counts(before: pa.Table, *, added: pa.Table, left: pa.Table, kept: pa.Table) -> dict[str, dict[str, Any]]:
     """`{split: {label: {rows_in, rows_added, rows_out, dropped: {reason: n}}}}`; rows not yet split are under `all`.
 
-    A stage that rewrites labels moves rows between classes: they leave the old one as `relabelled`, and are added to the new.
+    A row with several classes counts in each. A stage that rewrites labels moves rows between classes: they leave the old
+    one as `relabelled`, and are added to the new.
     """
     cells: dict[str, dict[str, Any]] = {}
 
@@ -240,9 +254,9 @@ def class_counts(before: pa.Table, *, added: pa.Table, left: pa.Table, kept: pa.
         return found
 
     for table, name in ((before, "rows_in"), (added, "rows_added"), (kept, "rows_out")):
-        for (split, label), n_rows in _grouped(table, ["split", "label"]):
+        for (split, label), n_rows in _grouped(by_class(table), ["split", "label"]):
             cell(split, label)[name] = n_rows
-    for (split, label, reason), n_rows in _grouped(left, ["split", "label", "dropped"]):
+    for (split, label, reason), n_rows in _grouped(by_class(left), ["split", "label", "dropped"]):
         cell(split, label)["dropped"][reason] = n_rows
     for found in (found for classes in cells.values() for found in classes.values()):
         moved = found["rows_in"] + found["rows_added"] - found["rows_out"] - sum(found["dropped"].values())

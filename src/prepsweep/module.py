@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +12,11 @@ from torch import Tensor
 
 from prepsweep.datamodule import PreparedData
 from prepsweep.health import refuse_logits, refuse_loss
-from prepsweep.preprocess.tokenize import TYPES
+from prepsweep.length_groups import n_computed
+from prepsweep.methods.adapters import after_step
+from prepsweep.methods.freezing import without_dropout
+from prepsweep.optimizer import adamw, warmed_up
+from prepsweep.padded import inputs_of
 
 Batch = dict[str, Tensor]
 
@@ -23,31 +26,41 @@ class Task(Protocol):
 
     monitor: str
     classes: list[str]
+    # How often the training loss passes a batch through the model.
+    n_passes: int
+    # What is chosen on dev and then kept: the threshold of several labels; empty where nothing is.
+    decision: dict[str, float]
 
     def training_loss(self, model: torch.nn.Module, inputs: Batch, batch: Batch) -> Tensor: ...
-    def scores(self, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> dict[str, Any]: ...
-
-
-def inputs_of(model: torch.nn.Module, batch: Batch) -> Batch:
-    """What of a batch the model is given; `token_type_ids` only where it has an embedding for a second text (BERT, not RoBERTa)."""
-    names = ["input_ids", "attention_mask"]
-    if TYPES in batch and TYPES in inspect.signature(model.forward).parameters and getattr(model.config, "type_vocab_size", 2) > 1:
-        names.append(TYPES)
-    return {name: batch[name] for name in names}
+    def evaluated(self, logits: Tensor, batch: Batch) -> Tensor: ...
+    def decide(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> None: ...
+    def scores(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> dict[str, Any]: ...
 
 
 class FineTuning(pl.LightningModule):
     """A pretrained model under AdamW with linear warm-up and decay (Devlin et al. 2019, appendix A.2)."""
 
     def __init__(
-        self, model: torch.nn.Module, task: Task, *, learning_rate: float, weight_decay: float, warmup_fraction: float, n_steps: int
+        self,
+        model: torch.nn.Module,
+        task: Task,
+        *,
+        learning_rate: float,
+        layer_decay: float,
+        weight_decay: float,
+        warmup_fraction: float,
+        n_steps: int,
     ):
         super().__init__()
         # from_pretrained leaves the model in eval mode and Lightning does not call train(): dropout would be off.
         self.model, self.task, self.n_steps = model.train(), task, n_steps
-        self.learning_rate, self.weight_decay, self.warmup_fraction = learning_rate, weight_decay, warmup_fraction
+        without_dropout(model)
+        self.learning_rate, self.layer_decay = learning_rate, layer_decay
+        self.weight_decay, self.warmup_fraction = weight_decay, warmup_fraction
         self.scores: dict[str, Any] = {}
         self.examples_seen = self.tokens_seen = self.tokens_computed = 0
+        # Of the batches since the last look at dev: the sum of their losses, and how many they are.
+        self.loss_sum, self.n_losses = 0.0, 0
         self._outputs: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.test_logits: NDArray[np.float32] | None = None
 
@@ -56,9 +69,10 @@ class FineTuning(pl.LightningModule):
         # Not the gradients: those that overflow under float16 are the business of the scaler, which skips the step.
         if not torch.isfinite(loss):
             refuse_loss(float(loss.detach()), step=self.global_step + 1, uids=self._uids("train", batch["rows"]))
+        self.loss_sum, self.n_losses = self.loss_sum + float(loss.detach()), self.n_losses + 1
         self.examples_seen += len(batch["rows"])
         self.tokens_seen += int(batch["attention_mask"].sum())
-        self.tokens_computed += batch["attention_mask"].numel()
+        self.tokens_computed += self.task.n_passes * n_computed(batch["attention_mask"])
         self.log("train/loss", loss, prog_bar=True)
         return loss
 
@@ -69,12 +83,13 @@ class FineTuning(pl.LightningModule):
         self._evaluate(batch)
 
     def _evaluate(self, batch: Batch) -> None:
-        logits = self.model(**inputs_of(self.model, batch)).logits
+        logits = self.task.evaluated(self.model(**inputs_of(self.model, batch)).logits, batch)
         self._outputs.append((batch["windows"], batch["rows"], logits.float(), batch["labels"]))
 
     def on_validation_epoch_end(self) -> None:
         logits, labels = self._gathered()
         self._check_finite(logits, "dev")
+        self.task.decide(logits, labels)
         self.scores = self.task.scores(logits, labels)
         shown = {f"val/{name}": value for name, value in self.scores.items() if isinstance(value, float)}
         self.log_dict(shown, sync_dist=self.trainer.world_size > 1)
@@ -84,24 +99,30 @@ class FineTuning(pl.LightningModule):
         self._check_finite(self.test_logits, "test")
         self.scores = self.task.scores(self.test_logits, labels)
 
+    def take_train_loss(self) -> float:
+        """Mean loss of the batches since this was last asked; in each of several processes that of its own."""
+        mean = self.loss_sum / max(self.n_losses, 1)
+        self.loss_sum, self.n_losses = 0.0, 0
+        return mean
+
     def _uids(self, split: str, rows: Any) -> list[str]:
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(data, PreparedData)
         return data.uids(split, rows)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["seen"] = [self.examples_seen, self.tokens_seen, self.tokens_computed]
+        checkpoint["seen"] = [self.examples_seen, self.tokens_seen, self.tokens_computed, self.loss_sum, self.n_losses]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.examples_seen, self.tokens_seen, self.tokens_computed = checkpoint["seen"]
+        self.examples_seen, self.tokens_seen, self.tokens_computed, self.loss_sum, self.n_losses = checkpoint["seen"]
 
     def _check_finite(self, logits: NDArray[np.float32], split: str) -> None:
-        broken = np.flatnonzero(~np.isfinite(logits).all(axis=1))
+        broken = np.flatnonzero(~np.isfinite(logits.reshape(len(logits), -1)).all(axis=1))
         if len(broken):
             refuse_logits(self._uids(split, broken), step=self.global_step, split=split)
 
-    def _gathered(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Logits (n_rows, n_classes) and labels (n_rows,) in the order of the split, each row once.
+    def _gathered(self) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """Logits (n_rows, n_classes) and labels (n_rows,) in the order of the split, each row once; of words (n_rows, n_words, …).
 
         The logits of a row that was read in several windows are their mean.
         """
@@ -116,19 +137,13 @@ class FineTuning(pl.LightningModule):
         # Windows are numbered row by row, so those of a row are neighbours now.
         _, starts, n_windows = np.unique(rows[first], return_index=True, return_counts=True)
         sums = np.add.reduceat(logits[first], starts, axis=0)
-        return np.divide(sums, n_windows[:, None], dtype=np.float32), labels[first][starts]
+        return np.divide(sums, n_windows.reshape(-1, *[1] * (sums.ndim - 1)), dtype=np.float32), labels[first][starts]
 
     def configure_optimizers(self) -> Any:
-        decayed = [p for p in self.model.parameters() if p.requires_grad and p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": self.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.learning_rate, fused=True)
-        n_warmup = round(self.warmup_fraction * self.n_steps)
-
-        def factor(step: int) -> float:
-            if step < n_warmup:
-                return (step + 1) / n_warmup
-            return max(0.0, (self.n_steps - step) / max(1, self.n_steps - n_warmup))
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        optimizer = adamw(self.model, learning_rate=self.learning_rate, layer_decay=self.layer_decay, weight_decay=self.weight_decay)
+        schedule = warmed_up(optimizer, n_warmup=round(self.warmup_fraction * self.n_steps), n_steps=self.n_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        after_step(self.model, self.global_step)

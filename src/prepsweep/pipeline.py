@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from prepsweep.cache import Cache
 from prepsweep.errors import Refused, nearest
 from prepsweep.flow import Rows, given_splits_of, run
+from prepsweep.label_kinds import labels_of
 from prepsweep.leaks.guards import made_leaks, split_leaks
 from prepsweep.planning import before_split, planned, split_and_limit, train_only
-from prepsweep.schema import SPLITS
+from prepsweep.schema import NO_CLASS, SPLITS, UNLABELLED
 from prepsweep.stages import source_of, stages_of
 
 if TYPE_CHECKING:
@@ -63,15 +64,23 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
     given = given_splits_of(stages[0])
     for stage in before_split(cfg):
         rows = run(stage, rows, cache, stages, given_splits=given)
+    labels = labels_of(cfg)
     classes = _classes(cfg.data.get("classes"), stages)
-    _refuse_one_class(classes)
+    if labels is None:
+        _refuse_one_class(classes)
+    elif not classes:
+        raise Refused("data", "no row has a class", "check data.label_column")
     for stage in split_and_limit(cfg):
         rows = run(stage, rows, cache, stages, given_splits=given)
     for split in SPLITS:
-        for label in classes:
-            if not stages[-1]["per_class"].get(split, {}).get(label, {}).get("rows_out"):
-                lost = next((s["name"] for s in stages if s["group"] == "clean" and s["dropped"]), None)
-                why = f"after clean={lost}" if lost else f"in {split}"
+        n_rows = {label: cell["rows_out"] for label, cell in stages[-1]["per_class"].get(split, {}).items()}
+        for label in sorted(label for label in n_rows if n_rows[label] and label not in (*classes, NO_CLASS)):
+            what = f"labels rows of {split} {label!r}, a class that no row of the data has"
+            raise Refused("annotate", what, nearest(label, classes))
+        for label in classes if labels is None or labels.named else ():
+            if not n_rows.get(label):
+                lost = next((s for s in stages if s["group"] in ("clean", "annotate") and s["dropped"]), None)
+                why = f"after {lost['group']}={lost['name']}" if lost else f"in {split}"
                 raise Refused("data", f"class {label!r} has no rows left for {split} {why}", "add rows of it, or leave the class out")
     return rows, classes
 
@@ -105,7 +114,8 @@ def prepare_stage(cfg: DictConfig, cache: Cache, key: str) -> Rows:
 
 
 def _n_rows(stage: dict[str, Any], split: str) -> int:
-    return sum(cell["rows_out"] for cell in stage["per_class"].get(split, {}).values())
+    n_rows: int = stage["rows_per_split"].get(split, 0)
+    return n_rows
 
 
 def _facts(split: str, stage: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _facts(split: str, stage: dict[str, Any]) -> dict[str, Any]:
 
 def _sizes(split: str, stage: dict[str, Any]) -> dict[str, Any]:
     per_class = {label: cell["rows_out"] for label, cell in stage["per_class"][split].items()}
-    return {"rows": sum(per_class.values()), "per_class": per_class}
+    return {"rows": _n_rows(stage, split), "per_class": per_class}
 
 
 def _classes(given: Any, stages: list[dict[str, Any]]) -> list[str]:
@@ -127,11 +137,20 @@ def _classes(given: Any, stages: list[dict[str, Any]]) -> list[str]:
         cells = [(label, cell) for classes in stage["per_class"].values() for label, cell in classes.items()]
         there = {label for label, cell in cells if cell["rows_out"] or set(cell["dropped"]) - {"relabelled"}}
         labels = there | (labels - {label for label, _ in cells})
+    _refuse_unlabelled(stages[-1], told=any(stage["group"] == "annotate" for stage in stages))
+    labels -= {UNLABELLED, NO_CLASS}
     if given is None or isinstance(given, str):
         return sorted(labels)
     if unknown := sorted(labels - set(given)):
         raise Refused("data.classes", f"label {unknown[0]!r}, as cleaning has it, is not one of them", nearest(unknown[0], given))
     return list(given)
+
+
+def _refuse_unlabelled(stage: dict[str, Any], *, told: bool) -> None:
+    n_rows = sum(classes.get(UNLABELLED, {}).get("rows_out", 0) for classes in stage["per_class"].values())
+    if n_rows:
+        fix = "add a stage that labels them, or on_abstain=drop (not for rows of a given dev or test file)" if told else "add annotate=…"
+        raise Refused("annotate", f"{n_rows:,} rows have no label", fix)
 
 
 def _refuse_one_class(classes: list[str]) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prepsweep.flow import Rows
+from prepsweep.label_kinds import refuse_unfit
 from prepsweep.leaks.order import refuse_misplaced
 from prepsweep.schema import SPLITS
-from prepsweep.stages import PREPARATION, Stage, limit_of, source_of, stages_of
+from prepsweep.stages import PREPARATION, Stage, adopt_of, limit_of, source_of, stages_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -19,7 +20,7 @@ def before_split(cfg: DictConfig) -> list[Stage]:
 
 
 def split_and_limit(cfg: DictConfig) -> list[Stage]:
-    return stages_of(cfg, "split") + limit_of(cfg)
+    return stages_of(cfg, "split") + adopt_of(cfg) + limit_of(cfg)
 
 
 def train_only(cfg: DictConfig) -> list[Stage]:
@@ -28,9 +29,10 @@ def train_only(cfg: DictConfig) -> list[Stage]:
 
 def built_stages(cfg: DictConfig) -> list[Stage]:
     """Every stage of a run, checked against its signature and its place, before the first row is read."""
-    stages = [source_of(cfg)] + [stage for group in PREPARATION for stage in stages_of(cfg, group)] + limit_of(cfg)
+    stages = [source_of(cfg)] + [stage for group in PREPARATION for stage in stages_of(cfg, group)] + adopt_of(cfg) + limit_of(cfg)
     for stage in stages:
         refuse_misplaced(stage)
+    refuse_unfit(cfg, stages)
     return stages
 
 

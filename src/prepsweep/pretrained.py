@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
+from prepsweep.checkpoints import own_code_refused
 from prepsweep.errors import Refused
 
 # What transformers reads; hub repositories carry the same weights for TensorFlow, Rust and ONNX too.
@@ -23,7 +24,7 @@ def checkpoint_folder(checkpoint: str, revision: str, *, where: str) -> Path:
         raise Refused(where, f"no checkpoint in {folder}: config.json or the weights are missing", fix)
     if importlib.util.find_spec("sentencepiece") is None and any(folder.glob("*.spm")):
         raise Refused(where, f"the tokenizer of {checkpoint} needs sentencepiece", "pip install 'prepsweep[marian]'")
-    return folder
+    return own_code_refused(folder, where)
 
 
 def _is_whole(folder: Path) -> bool:

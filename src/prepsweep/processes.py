@@ -6,12 +6,41 @@ import multiprocessing
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pyarrow as pa
 
 from prepsweep.progress import track
 
 Batch = TypeVar("Batch")
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows of a table; another process gets these alone, where Arrow would send it the whole table that they are of."""
+
+    rows: pa.Table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self.rows.schema) as writer:
+            writer.write_table(self.rows)
+        return _received, (sink.getvalue(),)
+
+    def lists(self) -> list[list[Any]]:
+        """The values of each column."""
+        return [column.to_pylist() for column in self.rows.columns]
+
+
+def _received(stream: pa.Buffer) -> Slice:
+    return Slice(pa.ipc.open_stream(stream).read_all())
+
+
+def slices(table: pa.Table, n_rows: int) -> list[Slice]:
+    """`table` in batches of `n_rows`, without a copy."""
+    return [Slice(table.slice(start, n_rows)) for start in range(0, len(table), n_rows)]
 
 
 def over_batches(function: Callable[[Batch], Found], batches: Sequence[Batch], *, num_proc: int, description: str) -> list[Found]:

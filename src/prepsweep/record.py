@@ -18,9 +18,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from prepsweep.cache import write_atomically
 from prepsweep.identity import hash_json
 from prepsweep.preemption import Preempted
+from prepsweep.publish import write_atomically
 
 SCHEMA_VERSION = 1
 RECORD_FILE = "run.json"

@@ -33,9 +33,14 @@ def budget_facts(cfg: DictConfig, module: FineTuning, trainer: pl.Trainer, *, n_
         "kind": cfg.budget.kind,
         "epochs": round(seen / n_train, 4),
         "steps": trainer.global_step,
+        # More than `steps` where budget.patience ended the run.
+        "planned_steps": module.n_steps,
         "examples_seen": seen,
         "tokens_seen": module.tokens_seen * trainer.world_size,
-        "real_token_fraction": round(module.tokens_seen / max(module.tokens_computed, 1), 4),
+        "trained_parameters": sum(parameter.numel() for parameter in module.model.parameters() if parameter.requires_grad),
+        "parameters": sum(parameter.numel() for parameter in module.model.parameters()),
+        "tokens_computed": module.tokens_computed * trainer.world_size,
+        "real_token_fraction": round(module.task.n_passes * module.tokens_seen / max(module.tokens_computed, 1), 4),
     }
 
 

@@ -4,7 +4,7 @@
 |--------------|--------|---------|
 | `uid`        | string | content hash of the source row, or of (parent, stage, ordinal) for a made row |
 | `text`       | string | what the model reads |
-| `label`      | string | the class, always text: `NA`, `None` and `007` are classes like others |
+| `label`      | string | the class, always text: `NA`, `None` and `007` are classes like others; empty before annotate gives one |
 | `split`      | string | `train`, `dev`, `test`, or empty before the split |
 | `parent_uid` | string | the row that this one was made from; null for a source row |
 | `origin`     | string | the stage that made the row; `source` for a source row |
@@ -17,10 +17,14 @@ stages may add some:
 | column            | type  | meaning |
 |-------------------|-------|---------|
 | `text_pair`       | string | what the model reads together with `text`: a hypothesis, an answer (`data.text_pair_column`) |
+| `classes`         | list  | classes of a row whose `label` is none: several, a range of numbers, kinds of entities; never empty |
+| `tokens`          | list  | the words that the tags in `label` belong to; `text` is these, joined by spaces |
 | `sampling_weight` | float | how often training draws the row; without it, once an epoch (`weighted_sampler`) |
 | `input_ids`       | list  | token ids in place of `text`, or windows of them under `truncation=window` (`tokenize`) |
 | `token_type_ids`  | list  | for each token of a pair which text it is of, where the tokenizer numbers them (`tokenize`) |
+| `word_starts`     | list  | for each of `tokens` the place of its first token id, -1 where it has none (`tokenize`) |
 | `truncated`       | bool  | whether the text was cut to its first tokens (`tokenize`) |
+| `label_origin`    | string | `gold`, or who gave the label (annotate; `annotate/origins.py`, with three more columns of it) |
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ import pyarrow as pa
 
 SPLITS = ("train", "dev", "test")
 UNSPLIT = ""
+UNLABELLED = ""
 COLUMNS = {
     "uid": pa.string(),
     "text": pa.string(),
@@ -44,6 +49,15 @@ COLUMNS = {
     "dropped": pa.string(),
 }
 TEXT_PAIR = "text_pair"
+CLASSES = "classes"
+TOKENS = "tokens"
+WORD_STARTS = "word_starts"
+# What a label can be. A stage's module states `WORKS_ON` where that is not what its group works on (`label_kinds.py`).
+ONE_CLASS, LABEL_SET, NUMBER, TAGS = ALL_KINDS = ("one class a text", "label sets", "numbers", "tags of tokens")
+# The class, in `classes`, of a row that has none.
+NO_CLASS = "(none)"
+_OF_ANNOTATE = ("label_origin", "proposed_label", "proposed_origin", "soft_label")
+OPTIONAL_COLUMNS = (TEXT_PAIR, CLASSES, TOKENS, "sampling_weight", "input_ids", "token_type_ids", WORD_STARTS, "truncated", *_OF_ANNOTATE)
 
 
 def text_columns(names: Iterable[str]) -> list[str]:

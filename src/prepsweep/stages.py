@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,14 +13,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from prepsweep.errors import Refused, nearest
-from prepsweep.identity import content_of_files, is_path, stage_key, targets_in
+from prepsweep.identity import content_of_files, is_path, stage_key
 from prepsweep.lineage import Result
+from prepsweep.targets import refuse_foreign
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-# `_target_` can name any function of Python; only these packages may be named. Configuration cannot widen the list.
-TRUSTED_PACKAGES = ("prepsweep", *filter(None, os.environ.get("PREPSWEEP_PACKAGES", "").split(",")))
 INJECTED = ("seed", "num_proc")
 PREPARATION = ("clean", "annotate", "split", "refine", "augment", "balance", "preprocess")
 # These draw from `seeds.split`, the others from `seeds.data`.
@@ -106,15 +104,22 @@ def limit_of(cfg: DictConfig) -> list[Stage]:
     return [_stage(cfg, "split", "limit", spec)]
 
 
+def adopt_of(cfg: DictConfig) -> list[Stage]:
+    """The step that gives train rows the labels which annotate proposed: after the split, which only then is the same without them."""
+    if not cfg.annotate:
+        return []
+    return [_stage(cfg, "annotate", "adopt", {"_target_": "prepsweep.annotate.origins.adopt", "_partial_": True})]
+
+
 def _stage(cfg: DictConfig, group: str, name: str, spec: dict[str, Any]) -> Stage:
     seed = cfg.seeds.split if group in _SPLIT_SEED else cfg.seeds.data
-    _refuse_untrusted(spec, group if group == "data" else f"{group}.{name}")
+    refuse_foreign(spec, group if group == "data" else f"{group}.{name}")
     return _checked(Stage(group, name, spec, dict(zip(INJECTED, (seed, cfg.runtime.num_proc), strict=True))))
 
 
 def _checked(stage: Stage) -> Stage:
     """`stage` bound to its function's signature, with the injected values that this one takes; what it wraps as well."""
-    parameters = inspect.signature(_function(stage.spec["_target_"], stage.where)).parameters
+    parameters = inspect.signature(_function(stage.spec["_target_"])).parameters
     injected = {name: value for name, value in stage.injected.items() if name in parameters}
     _bind(parameters, set(_arguments(stage.spec)), stage.where, takes_rows=stage.group != "data")
     bound = Stage(stage.group, stage.name, stage.spec, injected)
@@ -136,24 +141,9 @@ def _inner_specs(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"stages.{slot}", inner
 
 
-def _refuse_untrusted(spec: Mapping[str, Any], where: str) -> None:
-    for target in targets_in(spec):
-        if target.split(".")[0] not in TRUSTED_PACKAGES:
-            fix = f"use a stage of {', '.join(TRUSTED_PACKAGES)}, or name your package in PREPSWEEP_PACKAGES"
-            raise Refused(where, f"_target_ {target!r} is not in a trusted package", fix)
-
-
-def _function(target: str, where: str) -> Callable[..., Any]:
-    module_name, _, name = target.rpartition(".")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise Refused(where, f"no module {error.name!r} for _target_ {target!r}", "check the _target_ of the stage") from error
-    found = getattr(module, name, None)
-    if not callable(found):
-        public = [n for n, value in vars(module).items() if callable(value) and getattr(value, "__module__", "") == module_name]
-        raise Refused(where, f"{module_name} has no function {name!r}", nearest(name, public))
-    function: Callable[..., Any] = found
+def _function(target: str) -> Callable[..., Any]:
+    module, _, name = target.rpartition(".")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), name)
     return function
 
 
@@ -192,6 +182,5 @@ def instance(node: DictConfig, where: str, **given: Any) -> Any:
     from hydra.utils import instantiate
 
     spec = _plain(node, where)
-    _refuse_untrusted(spec, where)
-    _function(spec["_target_"], where)
+    refuse_foreign(spec, where)
     return instantiate(spec, _convert_="all", **given)

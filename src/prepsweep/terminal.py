@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from prepsweep.annotate.origins import CHECKED
+from prepsweep.fact_tables import fact_tables
 from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE
+from prepsweep.schema import SPLITS
 
 Values = Mapping[str, Any]
 
@@ -19,6 +23,8 @@ def show_run(record: Values, *, report: str, run_dir: Path, console: Console | N
     """Print the report of a finished run to `console`, or stdout."""
     console = console or Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_row_flow(record["data"]))
+    for line in _annotated(record["data"]):
+        console.print(line)
     console.print(_classes(record["data"]))
     console.print("\n[bold]Test, per class[/bold]")
     console.print(escape(report))
@@ -65,6 +71,24 @@ def _row_flow(data: Values) -> Table:
     return table
 
 
+def _annotated(data: Values) -> Iterator[Table | Text | str]:
+    """What the stages of annotate say of their labels, and in red where dev or test has labels that nobody checked."""
+    for stage in data["stages"]:
+        if stage["group"] == "annotate":
+            yield from fact_tables(stage.get("facts", {}))
+    for split, weak in weak_labels(data["stages"]).items():
+        origins = ", ".join(f"{n_rows:,} by {origin}" for origin, n_rows in weak.items())
+        yield f"[bold red]{split} is scored on labels that are not gold: {origins}[/bold red]"
+
+
+def weak_labels(stages: Iterable[Values]) -> dict[str, dict[str, int]]:
+    """`{split: {origin: rows}}` of the dev and test rows whose labels annotate made, by the records of the stages."""
+    adopted = [stage["facts"]["label_origins"] for stage in stages if (stage["group"], stage["name"]) == ("annotate", "adopt")]
+    origins: dict[str, dict[str, int]] = adopted[-1] if adopted else {}
+    weak = {split: {name: n for name, n in origins.get(split, {}).items() if name not in CHECKED} for split in SPLITS[1:]}
+    return {split: found for split, found in weak.items() if found}
+
+
 def _classes(data: Values) -> Table:
     """Rows of each class through the train split, then in dev and test."""
     table = Table(title="\nRows per class", title_justify="left", title_style="bold", box=None, pad_edge=False)
@@ -73,17 +97,19 @@ def _classes(data: Values) -> Table:
         table.add_column(escape(label), justify="right")
     table.add_column("all", justify="right")
 
-    def add(name: str, counts: Mapping[str, int]) -> None:
-        table.add_row(name, *(f"{counts.get(label, 0):,}" for label in data["classes"]), f"{sum(counts.values()):,}")
+    def add(name: str, counts: Mapping[str, int], n_rows: int) -> None:
+        table.add_row(name, *(f"{counts.get(label, 0):,}" for label in data["classes"]), f"{n_rows:,}")
 
-    split = next(stage for stage in reversed(data["stages"]) if stage["group"] == "split")
-    add("train as split", {label: cell["rows_out"] for label, cell in split["per_class"]["train"].items()})
+    def add_train(name: str, stage: Values) -> None:
+        add(name, {label: cell["rows_out"] for label, cell in stage["per_class"]["train"].items()}, stage["rows_per_split"]["train"])
+
+    split = next(stage for stage in reversed(data["stages"]) if stage["split"] is None)
+    add_train("train as split", split)
     for stage in data["stages"]:
         if stage["group"] in ("refine", "augment", "balance"):
-            counts = {label: cell["rows_out"] for label, cell in stage["per_class"]["train"].items()}
-            add(f"train after {escape(stage['name'])}", counts)
+            add_train(f"train after {escape(stage['name'])}", stage)
     for name in ("dev", "test"):
-        add(name, data["splits"][name]["per_class"])
+        add(name, data["splits"][name]["per_class"], data["splits"][name]["rows"])
     return table
 
 
@@ -96,9 +122,16 @@ def _cost(record: Values) -> Table:
     table.add_row(
         "train",
         f"{training:.1f} s, {budget['steps']} steps, {budget['examples_seen']:,} examples "
-        f"({rate:.0f}/s, {budget['real_token_fraction']:.0%} of tokens real)",
+        f"({rate:.0f}/s, {budget['real_token_fraction']:.0%} of tokens real){_unusual(budget)}",
     )
     table.add_row("validate", f"{cost['validate_seconds']:.1f} s")
     table.add_row("test", f"{cost['test_seconds']:.1f} s")
     table.add_row("device", f"{cost['n_devices']} x {cost['device']}, {cost['precision']}, peak memory {cost['peak_rss_mb']:,.0f} MB")
     return table
+
+
+def _unusual(budget: Values) -> str:
+    """What a run leaves out of the usual: steps of its budget, parameters of its model."""
+    words = f", stopped early of {budget['planned_steps']} steps" if budget["steps"] < budget["planned_steps"] else ""
+    trained, all_ = budget["trained_parameters"], budget["parameters"]
+    return f"{words}, {trained / all_:.2%} of {all_:,} parameters trained" if trained < all_ else words

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prepsweep.lineage import table_of, with_column
-from prepsweep.processes import over_batches
+from prepsweep.processes import Slice, over_batches, slices
 from prepsweep.schema import text_columns
 
 if TYPE_CHECKING:
@@ -80,13 +80,14 @@ def per_text(dataset: Dataset, function: OfTexts, *, num_proc: int, column: str 
     same. It must be picklable, and each column of one type throughout; a rewriting stage that also counts gives the
     new text beside one column of numbers for each thing that it counts.
     """
-    texts = table_of(dataset).column(column).to_pylist()
-    batches = [texts[start : start + _BATCH] for start in range(0, len(texts), _BATCH)] or [[]]
+    texts = table_of(dataset).select([column])
+    batches = slices(texts, _BATCH) or [Slice(texts)]
     found = over_batches(partial(_of_batch, function), batches, num_proc=num_proc, description="texts")
     return pa.concat_tables(found, promote_options="permissive")
 
 
-def _of_batch(function: OfTexts, texts: Sequence[str]) -> pa.Table:
+def _of_batch(function: OfTexts, batch: Slice) -> pa.Table:
+    (texts,) = batch.lists()
     return pa.table(dict(function(texts)))
 
 

@@ -15,10 +15,11 @@ from prepsweep.lineage import table_of
 from prepsweep.pipeline import Prepared
 from prepsweep.record import RunRecord
 from prepsweep.stages import instance
+from prepsweep.wandb_runs import open_run
 
 Values = Mapping[str, Any]
 _PUBLIC_EXAMPLES = 50
-_FILE_SOURCES = ("csv", "jsonl", "parquet")
+_FILE_SOURCES = ("csv", "jsonl", "parquet", "conll")
 
 
 class Tracker(Protocol):
@@ -69,11 +70,7 @@ class WandbTracker:
         self.run: Any = None
 
     def open(self, record: Values, run_dir: Path) -> Logger:
-        import wandb
-
-        # Meta data would hold the command line, the host name and the user; console capture would hold row text.
-        settings = wandb.Settings(x_disable_meta=True, x_disable_stats=True, console="off", silent=True)
-        self.run = wandb.init(
+        self.run = open_run(
             mode=self.mode,
             project=self.project,
             entity=self.entity,
@@ -83,8 +80,6 @@ class WandbTracker:
             job_type="train",
             tags=tags(record["choices"]),
             config=dict(record["config"]),
-            settings=settings,
-            reinit="create_new",
         )
         return WandbLogger(experiment=self.run)
 
@@ -92,10 +87,11 @@ class WandbTracker:
         import wandb
 
         self.run.summary.update(summary(record))
-        classes = record["data"]["classes"]
-        counts = record["metrics"]["test"]["confusion"]
-        cells = [[true, predicted, counts[i][j]] for i, true in enumerate(classes) for j, predicted in enumerate(classes)]
-        tables = {"test/confusion": wandb.Table(["label", "prediction", "rows"], cells)}
+        classes, tables = record["data"]["classes"], {}
+        # Only one class a row can be taken for another.
+        if (counts := record["metrics"]["test"].get("confusion")) is not None:
+            cells = [[true, predicted, counts[i][j]] for i, true in enumerate(classes) for j, predicted in enumerate(classes)]
+            tables["test/confusion"] = wandb.Table(["label", "prediction", "rows"], cells)
         rows = [
             [s["group"], s["name"], s["split"] or "all", s["rows_in"], s["rows_added"], s["rows_out"]] for s in record["data"]["stages"]
         ]

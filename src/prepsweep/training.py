@@ -12,30 +12,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytorch_lightning as pl
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from numpy.typing import NDArray
 from omegaconf import DictConfig
 
+from prepsweep.annotate.origins import LABEL_ORIGIN
+from prepsweep.averaging import WeightAverage
 from prepsweep.best_model import BestModel, save_model
 from prepsweep.cache import Cache
 from prepsweep.checkpointing import Checkpoints, DurableFile, remove_checkpoint
 from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder
 from prepsweep.continuing import CHECKPOINT_FILE
 from prepsweep.datamodule import PreparedData
+from prepsweep.early_stop import EarlyStop
 from prepsweep.identity import hash_json
 from prepsweep.lineage import table_of
+from prepsweep.methods.adapters import merged
+from prepsweep.methods.configured import with_method
 from prepsweep.module import FineTuning
 from prepsweep.pipeline import Prepared, prepare
 from prepsweep.precision import resolve_precision
+from prepsweep.precomputed import read_states
 from prepsweep.preemption import Stop, deferred, preemptible
+from prepsweep.publish import publish_file
 from prepsweep.ranks import n_ranks, rank
 from prepsweep.record import PREDICTIONS_FILE, RunRecord, plain_config, recorded
 from prepsweep.run_facts import budget_facts, data_facts, device_facts
-from prepsweep.stages import instance
 from prepsweep.step_count import OnStep, StepCount
-from prepsweep.tasks.losses import class_priors
+from prepsweep.tasks.options import built_task
 from prepsweep.terminal import show_run
 from prepsweep.tracking import Trackers
 
@@ -58,10 +66,11 @@ def train(
     run_dir, first = Path(run_dir), rank() == 0
     with preemptible(), recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
         started = time.perf_counter()
-        prepared = prepare(cfg, cache or Cache(Path(cfg.paths.cache_dir)))
+        cache = cache or Cache(Path(cfg.paths.cache_dir))
+        prepared = prepare(cfg, cache)
         record.values |= {"data": data_facts(cfg, prepared), "cost": {"prepare_seconds": _since(started)}}
         with Trackers.of(cfg, record) if first else Trackers([], record) as trackers:
-            outcome = _fine_tune(cfg, prepared, record, trackers, n_parts=n_parts, on_step=on_step)
+            outcome = _fine_tune(cfg, prepared, cache, record, trackers, n_parts=n_parts, on_step=on_step)
             if first:
                 _write_predictions(run_dir / PREDICTIONS_FILE, prepared, outcome)
             trackers.finish(record.values, prepared)
@@ -75,7 +84,8 @@ def train(
 class Outcome:
     """What fine-tuning leaves for the record besides its scores."""
 
-    predictions: dict[str, list[Any]]
+    predictions: dict[str, Any]
+    lengths: NDArray[np.int64]
     report: str
     monitor: str
 
@@ -93,7 +103,7 @@ def n_steps(budget: Mapping[str, Any], *, n_before: int, n_train: int, batch_siz
 
 
 def _fine_tune(
-    cfg: DictConfig, prepared: Prepared, record: RunRecord, trackers: Trackers, *, n_parts: int, on_step: OnStep | None
+    cfg: DictConfig, prepared: Prepared, cache: Cache, record: RunRecord, trackers: Trackers, *, n_parts: int, on_step: OnStep | None
 ) -> Outcome:
     from transformers import AutoTokenizer
 
@@ -102,38 +112,47 @@ def _fine_tune(
     folder = checkpoint_folder(cfg.model.name, revision=cfg.model.revision, patterns=TOKENIZER_FILES + WEIGHT_FILES, where="model.name")
     tokenizer = AutoTokenizer.from_pretrained(folder)
     n_train = len(prepared.tokens["train"])
-    priors = class_priors(table_of(prepared.tokens["train"]).column("label"), prepared.classes)
-    task = instance(cfg.task, "task", classes=prepared.classes, priors=priors)
+    task = built_task(cfg.task, classes=prepared.classes, train=table_of(prepared.tokens["train"]))
     batch_size = cfg.model.batch_size * n_ranks(cfg)
     steps = n_steps(cfg.budget, n_before=prepared.n_train_before, n_train=n_train, batch_size=batch_size)
-    recipe = {name: cfg.model[name] for name in ("learning_rate", "weight_decay", "warmup_fraction")}
-    module = FineTuning(task.load_model(folder), task, n_steps=steps, **recipe)
+    recipe = {name: cfg.model[name] for name in ("learning_rate", "layer_decay", "weight_decay", "warmup_fraction")}
+    module = FineTuning(with_method(task.load_model(folder), cfg.method, n_steps=steps), task, n_steps=steps, **recipe)
     sizes = {name: max(1, cfg.model[name] // n_parts) for name in ("batch_size", "eval_batch_size")}
     data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
+    # Mixup mixes what goes into the layers.
+    if getattr(task, "mixup", None) is None:
+        record.values["cost"] |= read_states(module.model, data, cache, accelerator=cfg.trainer.accelerator)
     best = BestModel(task.monitor)
+    average = WeightAverage(best, cfg.model.average_last)
+    stop_early = [EarlyStop(best, cfg.budget.patience)] if cfg.budget.patience else []
     with deferred() as stop:
         checkpoints = _checkpoints(cfg, record, prepared, stop, n_parts=n_parts)
-        callbacks = [best, *([StepCount(on_step)] if on_step else []), checkpoints]
+        callbacks = [best, average, *stop_early, *([StepCount(on_step)] if on_step else []), checkpoints]
         accumulate = cfg.model.batch_size // sizes["batch_size"]
         precision = checkpoints.precision or resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
         trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, accumulate=accumulate, precision=precision)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.found, weights_only=True)
         if not best.curve or best.curve[-1]["step"] != trainer.global_step:
             trainer.validate(module, datamodule=data, verbose=False)
+        average.try_on(trainer, module, data)
         record.values["cost"] |= {"train_seconds": round(checkpoints.train_seconds, 3), "n_starts": checkpoints.n_starts}
-        if best.best_step != trainer.global_step:
-            module.model.load_state_dict(best.weights)
+        assert best.best is not None
+        task.decision = {name: best.best[name] for name in task.decision}
+        module.model.load_state_dict(best.weights)
+        record.values["budget"] = budget_facts(cfg, module, trainer, n_train=n_train)
+        module.model = merged(module.model)
         if trainer.is_global_zero:
-            save_model(module.model, tokenizer, record.run_dir / "model", record.values["config"])
+            folder, precision = record.run_dir / "model", str(trainer.precision)
+            save_model(module.model, tokenizer, folder, record.values["config"], task.decision, precision=precision)
         started = time.perf_counter()
         trainer.test(module, datamodule=data, verbose=False)
-    assert best.best is not None and module.test_logits is not None
+    assert module.test_logits is not None
 
     record.values["metrics"] = {"val": best.best | {"step": best.best_step}, "test": module.scores, "val_curve": best.curve}
-    record.values["budget"] = budget_facts(cfg, module, trainer, n_train=n_train)
     record.values["cost"] |= {"validate_seconds": round(best.validate_seconds, 3), "test_seconds": _since(started)}
     record.values["cost"] |= device_facts(trainer)
-    return Outcome(task.predictions(module.test_logits), task.report(module.scores), task.monitor)
+    predictions = task.predictions(module.test_logits, table_of(prepared.tokens["test"]).column("label"))
+    return Outcome(predictions, data.splits["test"].n_tokens, task.report(module.scores), task.monitor)
 
 
 def _checkpoints(cfg: DictConfig, record: RunRecord, prepared: Prepared, stop: Stop, *, n_parts: int) -> Checkpoints:
@@ -184,6 +203,8 @@ def quiet() -> None:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated.*")
     warnings.filterwarnings("ignore", message=".*all_gather is deprecated.*")
     warnings.filterwarnings("ignore", message="The `srun` command is available on your system but is not used.*")
+    # What is frozen runs without dropout (freezing.without_dropout).
+    warnings.filterwarnings("ignore", message="Found .* in eval mode at the start of training.*")
     # It cannot know that the batch sampler begins at the place of the checkpoint (checkpointing.Place).
     warnings.filterwarnings("ignore", message="You're resuming from a checkpoint that ended before the epoch ended.*")
     # Rows that a sampler repeats to fill a process's last batch are taken out again by number (module._gathered).
@@ -193,11 +214,13 @@ def quiet() -> None:
 def _write_predictions(path: Path, prepared: Prepared, outcome: Outcome) -> None:
     test = table_of(prepared.tokens["test"])
     columns: dict[str, Any] = {"uid": test.column("uid"), "label": test.column("label")}
+    columns["label_origin"] = test.column(LABEL_ORIGIN) if LABEL_ORIGIN in test.column_names else pa.repeat(pa.scalar("gold"), len(test))
     for name, values in outcome.predictions.items():
-        columns[name] = pa.array(values, pa.float32() if name.startswith("p_") else pa.string())
-    private = path.with_name(f".{path.name}")
-    pq.write_table(pa.table(columns), private)
-    private.replace(path)
+        kind = pa.float32() if name.startswith("p_") else pa.string()
+        columns[name] = values if isinstance(values, pa.Array) else pa.array(values, kind)
+    columns["length"] = pa.array(outcome.lengths, pa.int32())
+    table = pa.table(columns)
+    publish_file(path, lambda file: pq.write_table(table, file), n_bytes=lambda: table.nbytes)
 
 
 def _since(started: float) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from rich.cells import cell_len
+
 # Control, format (zero width, direction), surrogate, and line and paragraph separators: U+202E turns a line around,
 # ESC moves a terminal's cursor.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -20,6 +22,14 @@ def visible(text: str) -> str:
 def cut(text: str, n_characters: int) -> str:
     """`visible(text)`, at most about `n_characters` of it: a text of a megabyte is not walked to its end."""
     return visible(text) if len(text) <= n_characters else f"{visible(text[:n_characters])}…"
+
+
+def fitting(text: str, n_cells: int) -> str:
+    """`visible(text)` cut to a width; a Chinese character is two cells wide."""
+    shown = cut(text, n_cells)
+    while cell_len(shown) > n_cells:
+        shown = f"{shown[:-2]}…"
+    return shown
 
 
 def _code(character: str) -> str:

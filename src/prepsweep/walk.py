@@ -14,11 +14,13 @@ from prepsweep.cache import Cache
 from prepsweep.errors import Refused, nearest
 from prepsweep.flow import Rows, given_splits_of, run
 from prepsweep.planning import before_split, built_stages, check_train_rows, split_and_limit, train_only
-from prepsweep.preflight.compose import compose_runs, register_resolvers
+from prepsweep.preflight.compose import compose_runs
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.preflight.values import check_values
 from prepsweep.record import RECORD_FILE
 from prepsweep.schema import SPLITS
 from prepsweep.stages import Stage, source_of, stages_of
+from prepsweep.targets import refuse_foreign
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -156,6 +158,7 @@ def _recorded(run_dir: Path, until: str | None) -> Walk:
     values = json.loads((run_dir / RECORD_FILE).read_bytes())
     if "data" not in values:
         raise Refused(str(run_dir), f"the run {values['status']} before its rows were prepared", "name another run, or give overrides")
+    refuse_foreign(values["config"], "config")
     cfg = OmegaConf.create(values["config"])
     cache = Cache(Path(cfg.paths.cache_dir))
     stages = values["data"]["stages"]

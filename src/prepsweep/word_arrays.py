@@ -28,7 +28,7 @@ class Words:
 
 def words_of(texts: list[str]) -> Words:
     """The words of `texts`: `words.to_pylist()` is `[word for text in texts for word in text.words(text)]`."""
-    points, inside, starts = _marked(texts)
+    points, inside, starts = marked(texts)
     chosen = points[inside]
     first = np.flatnonzero(starts[inside])
     if chosen.dtype == np.uint8:
@@ -45,10 +45,10 @@ def words_of(texts: list[str]) -> Words:
 
 def word_counts(texts: list[str]) -> NDArray[np.int64]:
     """`len(text.words(text))` of each text, shape (n_texts,)."""
-    return _per_text(_marked(texts)[2], texts)
+    return _per_text(marked(texts)[2], texts)
 
 
-def _marked(texts: list[str]) -> tuple[Points, NDArray[np.bool_], NDArray[np.bool_]]:
+def marked(texts: list[str]) -> tuple[Points, NDArray[np.bool_], NDArray[np.bool_]]:
     """Code points of the joined texts, which of them belong to a word, and which begin one."""
     joined = _END.join([*texts, ""])
     # One byte a point where that is enough: most English goes this way, in a quarter of the time.

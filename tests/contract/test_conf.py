@@ -22,6 +22,7 @@ REQUIRED = {
     "data/csv": ["data.path=x.csv"],
     "data/jsonl": ["data.path=x"],
     "data/parquet": ["data.path=x"],
+    "data/conll": ["data.path=x", "task=token_classification"],
     "model/checkpoint": ["model.name=x"],
 }
 REQUIRED |= {"data/hub": ["data.name=a/b"]}

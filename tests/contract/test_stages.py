@@ -13,6 +13,8 @@ from prepsweep.lineage import Settled, settle, table_of
 from prepsweep.stages import PREPARATION, Stage, stages_of
 from tests.conftest import compose, make_reviews, rows_of
 from tests.contract.stage_options import is_stage, options_of, tiny_values
+from tests.contract.token_rows import fitting
+from tests.unit.annotate.files import made_votes
 
 STAGES = [(group, option) for group in PREPARATION for option in options_of(group) if is_stage(group, option)]
 TRAIN_ONLY = ("refine", "augment", "balance")
@@ -45,10 +47,12 @@ def rows_for(stage: Stage, *, in_pairs: bool = False) -> Dataset:
     pairs += [("great", "fresh"), ("<b>bold</b> & new\nline\ttab", "rotten"), ("[x] {y} ^z$ \\ /slash @ *", "plot")]
     pairs += [(f"very long {'story ' * 300}", "plot"), ("same text", "fresh"), ("same text", "fresh")]
     further = {"text_pair": [text for text, _ in pairs[1:] + pairs[:1]]} if in_pairs else {}
+    further |= {"votes": made_votes(pairs)} if stage.group == "annotate" else {}
     if stage.name == "predefined":
         return rows_of(pairs, [("train", "dev", "test")[i % 3] for i in range(len(pairs))], **further)
     # Groups of one: whatever splits by group can then give every class to every split.
-    return rows_of(pairs, "train" if stage.group in TRAIN_ONLY else "", **further, group=[f"g{i}" for i in range(len(pairs))])
+    rows = rows_of(pairs, "train" if stage.group in TRAIN_ONLY else "", **further, group=[f"g{i}" for i in range(len(pairs))])
+    return fitting(rows, stage)
 
 
 def settled(stage: Stage, rows: Dataset) -> Settled:
@@ -68,11 +72,11 @@ def test_the_ledger_balances_and_no_row_is_lost_changed_or_misplaced(stage: Stag
 def test_made_rows_name_their_parent_and_stage_and_keep_its_label(stage: Stage) -> None:
     rows = rows_for(stage)
     found = table_of(settled(stage, rows).kept)
-    labels = dict(zip(rows["uid"], rows["label"], strict=True))
+    # Of tags of tokens the kinds of entities: their places go with the tokens.
+    kept = "classes" if "classes" in rows.column_names else "label"
+    labels = dict(zip(rows["uid"], rows[kept], strict=True))
     known = set(labels)
-    for uid, parent, origin, label in zip(
-        *(found.column(name).to_pylist() for name in ("uid", "parent_uid", "origin", "label")), strict=True
-    ):
+    for uid, parent, origin, label in zip(*(found.column(name).to_pylist() for name in ("uid", "parent_uid", "origin", kept)), strict=True):
         if uid in known:
             assert (parent, origin) == (None, "source")
         else:
@@ -128,9 +132,10 @@ def test_dev_and_test_stay_untouched(stage: Stage) -> None:
     if stage.group in (*TRAIN_ONLY, "preprocess"):
         return  # They are handed the rows of one split alone: see tests/integration/test_train.py.
     pairs = make_reviews(40)
-    rows = rows_of([*pairs, *pairs[:3], ("x", "fresh")], [""] * 40 + ["test"] * 4, group=[f"g{i}" for i in range(44)])
+    pairs += [*pairs[:3], ("x", "fresh")]
+    rows = rows_of(pairs, [""] * 40 + ["test"] * 4, group=[f"g{i}" for i in range(44)], votes=made_votes(pairs))
     if stage.name == "predefined":
-        rows = rows_of([*pairs, *pairs[:3], ("x", "fresh")], ["train"] * 20 + ["dev"] * 20 + ["test"] * 4)
+        rows = rows_of(pairs, ["train"] * 20 + ["dev"] * 20 + ["test"] * 4)
     found = settle(rows, stage(rows).rows, stage=stage.where, group=stage.group, given_splits=["test"])
     test = [row for row in found.kept.to_list() if row["uid"] in set(rows["uid"][40:])]
     assert [row["split"] for row in test] == ["test"] * 4

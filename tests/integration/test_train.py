@@ -15,10 +15,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from prepsweep.training import train
 from tests.conftest import compose, make_reviews
-from tests.contract.stage_options import is_stage, options_of, tiny_values
+from tests.contract.stage_options import is_of_texts, is_stage, options_of, tiny_values
 
 SCHEMA = json.loads(files("prepsweep").joinpath("run.schema.json").read_text(encoding="utf-8"))
-AUGMENT, BALANCE = options_of("augment"), options_of("balance")
+AUGMENT, BALANCE = [option for option in options_of("augment") if is_of_texts(option)], options_of("balance")
 # Each option of both groups, in turn with the options of the other; the whole grid is run by `pytest -m slow`.
 IN_TURN = {(augment, BALANCE[i % len(BALANCE)]) for i, augment in enumerate(AUGMENT)} | {("none", balance) for balance in BALANCE}
 GRID = [
@@ -42,6 +42,7 @@ def run(tmp_path: Path, data: Path, model: Path, *overrides: str) -> dict[str, A
     jsonschema.validate(record, SCHEMA)
     assert record["status"] == "finished"
     assert best == record["metrics"]["val"]["macro_f1"]
+    assert all(point["train_loss"] > 0 for point in record["metrics"]["val_curve"])
     return record
 
 
@@ -82,7 +83,7 @@ def test_a_run_learns_and_its_model_loads_as_plain_transformers(tmp_path: Path, 
     model, tokenizer = AutoModelForSequenceClassification.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     batch = tokenizer(["a great lovely film", "a dull boring film"], return_tensors="pt")
     assert [model.config.id2label[i] for i in model(**batch).logits.argmax(dim=1).tolist()] == ["fresh", "rotten"]
-    assert set(json.loads((folder / "preparation.json").read_text())) == {"clean", "preprocess"}
+    assert set(json.loads((folder / "preparation.json").read_text())) == {"clean", "preprocess", "pairs", "precision"}
     assert (tmp_path / "run" / "csv" / "metrics.csv").is_file()
 
 
@@ -203,6 +204,9 @@ def test_windows_take_the_steps_of_a_plain_run_and_give_a_prediction_a_row(tmp_p
     assert sizes == {"truncate": 84, "window": 84, "drop": 84 - n_long["truncate"][0]}
     predictions = pq.read_table(tmp_path / "window" / "run" / "predictions.parquet").to_pydict()
     assert len(predictions["uid"]) == len(set(predictions["uid"])) == 24
+    cut = pq.read_table(tmp_path / "truncate" / "run" / "predictions.parquet").to_pydict()
+    assert max(cut["length"]) == 32 < max(predictions["length"]), "windows are read whole"
+    assert min(cut["length"]) == min(predictions["length"]) > 2
     score = f1_score(predictions["label"], predictions["prediction"], average="macro")
     assert score == pytest.approx(records["window"]["metrics"]["test"]["macro_f1"])
 

@@ -17,16 +17,17 @@ from prepsweep.errors import Refused
 from prepsweep.flow import Rows
 from prepsweep.pipeline import split_rows, train_rows
 from tests.conftest import compose, make_reviews
-from tests.contract.stage_options import is_stage, options_of, parameters_of
+from tests.contract.stage_options import SMALL, is_of_texts, is_stage, options_of, parameters_of
+from tests.unit.annotate.files import made_votes
 
 GROUPS = ("clean", "annotate", "refine", "augment", "balance")
-# Parameters of what needs a model, a service or another program, and is slow.
-_MODELS = {"checkpoint", "forward", "backward", "masked_lm", "paraphraser", "base_url", "translator", "path"}
+# Parameters of what needs a model, a service, another program or people's decisions.
+_MODELS = {"checkpoint", "forward", "backward", "masked_lm", "paraphraser", "base_url", "translator", "path", "review_file"}
 CATALOGUE = [
     (group, option)
     for group in GROUPS
     for option in options_of(group)
-    if is_stage(group, option) and not _MODELS & set(parameters_of(group, option).values())
+    if is_stage(group, option) and (group != "augment" or is_of_texts(option)) and not _MODELS & set(parameters_of(group, option).values())
 ]
 # What these do to the text of a row they do to all splits alike.
 _AWKWARD = [
@@ -44,12 +45,14 @@ def test_the_catalogue_is_found() -> None:
 
 
 @pytest.fixture(scope="module")
-def every_option(wordnet_folder: Path) -> dict[str, Any]:
+def every_option(wordnet_folder: Path, labelling_rules: Path) -> dict[str, Any]:
     """The configuration with all options of the catalogue and of the split, from which each pipeline takes its own."""
     chosen = [f"{group}=[{','.join(option for g, option in CATALOGUE if g == group)}]" for group in GROUPS]
     keys = [(f"{group}.{option}.{key}", name) for group, option in CATALOGUE for key, name in parameters_of(group, option).items()]
-    values = [f"{key}={wordnet_folder}" for key, name in keys if name == "wordnet_dir"]
-    cfg = compose("data=csv", "data.path=x", "split=[stratified,grouped]", *chosen, *values)
+    made = {"wordnet_dir": wordnet_folder, "rules_file": labelling_rules}
+    made |= {name: SMALL[name] for name in ("columns", "column")}
+    values = [f"{key}={made[name]}" for key, name in keys if name in made]
+    cfg = compose("data=csv", "data.path=x", "data.carry_columns=[votes]", "split=[stratified,grouped]", *chosen, *values)
     whole = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(whole, dict)
     return {str(key): value for key, value in whole.items()}
@@ -79,7 +82,9 @@ def written(rng: random.Random, folder: Path) -> dict[str, str]:
     splits["train"] = [pair for place, pair in enumerate(pairs) if place % 6 >= len(given)]
     for split, rows in splits.items():
         with (folder / f"{split}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("text", "label", "film"), *((*pair, f"film {place // 2}") for place, pair in enumerate(rows))])
+            columns = enumerate(zip(rows, made_votes(rows), strict=True))
+            lines = [(*pair, f"film {place // 2}", votes) for place, (pair, votes) in columns]
+            csv.writer(file).writerows([("text", "label", "film", "votes"), *lines])
     paths = {"path": f"{folder}/train.csv"} | {f"{split}_path": f"{folder}/{split}.csv" for split in given}
     return paths | ({"group_column": "film"} if grouped else {})
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prepsweep import stages as stages_module
+from prepsweep import targets as targets_module
 from prepsweep.cache import Cache
 from prepsweep.cli import train
 from prepsweep.errors import Refused
@@ -144,7 +144,7 @@ REFUSED_IN_THE_RUN = {"a child in another split than its parent"}
 def test_refused_in_one_line_before_anything_is_written(
     plant: Callable[[], tuple[list[str], str]], tiny_model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages_module, "TRUSTED_PACKAGES", ("prepsweep", "tests"))
+    monkeypatch.setattr(targets_module, "TRUSTED_PACKAGES", ("tests",))
     overrides, message = plant()
     before = set(Path.cwd().rglob("*"))
     assert train(["data=csv", "clean=none", f"model.name={tiny_model}", *overrides]) == 2
@@ -165,7 +165,7 @@ def test_the_files_that_these_leaks_were_planted_in_are_sound(tiny_model: Path) 
 
 
 def test_a_child_in_another_split_than_its_parent_is_refused_in_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages_module, "TRUSTED_PACKAGES", ("prepsweep", "tests"))
+    monkeypatch.setattr(targets_module, "TRUSTED_PACKAGES", ("tests",))
     cfg = compose("data=csv", *three_files(), "clean=none", *foreign("augment", "crossing"))
     cache = Cache(Path("cache"), deferred=True)
     stages: list[dict[str, object]] = []
@@ -186,7 +186,7 @@ def test_a_stage_of_train_is_never_given_other_rows() -> None:
 
 
 def test_a_class_renamed_in_every_row_is_no_relabelling(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages_module, "TRUSTED_PACKAGES", ("prepsweep", "tests"))
+    monkeypatch.setattr(targets_module, "TRUSTED_PACKAGES", ("tests",))
     cfg = compose("data=csv", *three_files(), "clean=none", *foreign("clean", "renamed"))
     whole, _ = split_rows(cfg, Cache(Path("cache"), deferred=True), [])
     assert set(whole.of("test").dataset["label"]) == {"good", "bAd", "plot"}

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 from filelock import FileLock
 
-from prepsweep.cache import EVIDENCE, FILES, Cache, write_atomically
+from prepsweep.cache import EVIDENCE, FILES, Cache
 from prepsweep.lineage import table_of
+from prepsweep.publish import write_atomically
 from tests.conftest import make_reviews, rows_of
 
 KEY = "ab" * 32

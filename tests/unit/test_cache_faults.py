@@ -178,7 +178,8 @@ PACKAGE = {
 ASK = """
 import json, sys
 from prepsweep.planning import planned
-from prepsweep.preflight.compose import compose_runs, register_resolvers
+from prepsweep.preflight.compose import compose_runs
+from prepsweep.preflight.resolvers import register_resolvers
 register_resolvers()
 stages = "+clean.{0}={{_target_:mine.{0}.{0},_partial_:true,n:1}}"
 (cfg,) = compose_runs([*sys.argv[1:], "clean=none", stages.format("shout"), stages.format("whisper")], multirun=False)

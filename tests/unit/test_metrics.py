@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -36,7 +37,7 @@ def test_task_loss_scores_and_report() -> None:
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     found = task.scores(logits, labels)
     assert found["loss"] == pytest.approx(log_loss(labels, p, labels=[0, 1, 2]), rel=1e-5)
-    columns = task.predictions(logits)
+    columns = task.predictions(logits, pa.chunked_array([["a"]]))
     assert pytest.approx(p, abs=1e-6) == np.array([columns[f"p_{name}"] for name in CLASSES]).T
     assert columns["prediction"] == [CLASSES[i] for i in logits.argmax(axis=1)]
     expected = classification_report(labels, logits.argmax(axis=1), target_names=CLASSES, digits=3)

@@ -147,7 +147,7 @@ def test_alpha_says_how_far_rows_are_mixed(tiny_model: Path) -> None:
 
 def test_evaluation_is_not_mixed(tiny_model: Path) -> None:
     task, model = task_of(tiny_model, alpha=0.2)
-    module = FineTuning(model, task, learning_rate=0.1, weight_decay=0, warmup_fraction=0, n_steps=1)
+    module = FineTuning(model, task, learning_rate=0.1, layer_decay=1.0, weight_decay=0, warmup_fraction=0, n_steps=1)
     module.model.eval()
     inputs, batch = batch_of()
     batch |= {"rows": torch.arange(4), "windows": torch.arange(4)}

@@ -19,7 +19,9 @@ CLASSES = ["a", "b", "c"]
 @pytest.fixture
 def module(tiny_model: Path) -> FineTuning:
     task = TextClassification(CLASSES, loss=cross_entropy)
-    return FineTuning(task.load_model(tiny_model), task, learning_rate=0.1, weight_decay=0.01, warmup_fraction=0.2, n_steps=10)
+    return FineTuning(
+        task.load_model(tiny_model), task, learning_rate=0.1, layer_decay=1.0, weight_decay=0.01, warmup_fraction=0.2, n_steps=10
+    )
 
 
 def test_dropout_is_on(module: FineTuning) -> None:

@@ -23,7 +23,7 @@ from transformers import (
 from prepsweep.datamodule import TokenRows
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, table_of
-from prepsweep.module import inputs_of
+from prepsweep.padded import inputs_of
 from prepsweep.preprocess.tokenize import check_rows, tokenize
 from prepsweep.tasks.losses import cross_entropy
 from prepsweep.tasks.text_classification import TextClassification

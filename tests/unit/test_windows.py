@@ -37,7 +37,7 @@ def prepared(model: Path, *, truncation: str = "window", sampled: bool = False) 
 
 def module(model: Path) -> FineTuning:
     task = TextClassification(CLASSES, loss=cross_entropy)
-    made = FineTuning(task.load_model(model), task, learning_rate=0.1, weight_decay=0, warmup_fraction=0.1, n_steps=1)
+    made = FineTuning(task.load_model(model), task, learning_rate=0.1, layer_decay=1.0, weight_decay=0, warmup_fraction=0.1, n_steps=1)
     made.model.eval()
     made._trainer = SimpleNamespace(world_size=1)  # type: ignore[assignment]
     return made
@@ -62,6 +62,12 @@ def test_evaluation_takes_every_window_with_its_rows_label(tiny_model: Path) -> 
     assert sorted(windows) == list(range(8))
     assert sorted(rows) == [0, 1, 1, 1, 2, 3, 3, 4]
     assert all(CLASSES[label] == ROWS[row][1] for row, label in zip(rows, labels, strict=True))
+
+
+def test_the_length_of_a_row_is_that_of_all_its_windows(tiny_model: Path) -> None:
+    # A token a word, and two special ones in each window.
+    assert prepared(tiny_model).splits["test"].n_tokens.tolist() == [4, 16 + 6, 2, 8 + 4, 4]
+    assert prepared(tiny_model, truncation="truncate").splits["test"].n_tokens.tolist() == [4, 8, 2, 8, 4]
 
 
 def test_windows_and_sampling_weights_work_together(tiny_model: Path) -> None:

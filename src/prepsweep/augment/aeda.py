@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from prepsweep.augment.children import make_children
-from prepsweep.augment.draws import pick, row_draw, shuffled
+import numpy as np
+import pyarrow as pa
+
 from prepsweep.augment.values import check_whole
-from prepsweep.segmentation import SPACELESS, check_segmenter, cut, load_segmenter, word_places
+from prepsweep.augment.word_edits import SPACELESS_WORD, Draws, Pieces, make_edited
+from prepsweep.segmentation import check_segmenter, load_segmenter
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-_MARKS = ".;?:!,"
-_WIDE_MARKS = "。；？：！，"
+_MARKS = pa.array([*(f"{mark} " for mark in ".;?:!,"), *"。；？：！，"], pa.large_string())
+_N_MARKS = len(_MARKS) // 2
 
 
 def aeda(dataset: Dataset, *, seed: int, segmenter: str, n_aug: int, num_proc: int) -> Dataset:
@@ -28,7 +29,7 @@ def aeda(dataset: Dataset, *, seed: int, segmenter: str, n_aug: int, num_proc: i
     """
     check(segmenter=segmenter, n_aug=n_aug)
     load_segmenter(segmenter)
-    return make_children(dataset, partial(_marked, seed=seed, segmenter=segmenter, n_aug=n_aug), stage="aeda", num_proc=num_proc)
+    return make_edited(dataset, _marked, seed=seed, stage="aeda", segmenter=segmenter, n_aug=n_aug, num_proc=num_proc)
 
 
 def check(*, segmenter: str, n_aug: int) -> None:
@@ -37,18 +38,15 @@ def check(*, segmenter: str, n_aug: int) -> None:
     check_segmenter(segmenter, where="augment.aeda")
 
 
-def _marked(uid: str, text: str, *, seed: int, segmenter: str, n_aug: int) -> list[str]:
-    parts = cut(text, segmenter)
-    places = word_places(parts)
-    if not places:
-        return [text] * n_aug
-    draw = row_draw(seed, "aeda", uid)
-    most = max(1, len(places) // 3)
-    children = []
-    for _ in range(n_aug):
-        child = parts.copy()
-        for place in shuffled(places, draw, n_first=1 + int(draw() * most)):
-            word = child[place]
-            child[place] = pick(_WIDE_MARKS, draw) + word if SPACELESS.match(word) else f"{pick(_MARKS, draw)} {word}"
-        children.append("".join(child))
-    return children
+def _marked(pieces: Pieces, draws: Draws) -> pa.StringArray:
+    text_of, number, counts = pieces.text_of, pieces.number, pieces.counts
+    # Draw 0 is a text's, the others its words'.
+    n_marked = 1 + (draws(np.arange(len(counts)), 0) * np.maximum(1, counts // 3)).astype(np.intp)
+    turns = np.lexsort((draws(text_of, 1 + 2 * number), text_of))
+    # In the order of turns the texts lie as before, so a turn's number in its text is the number of the word at its place.
+    chosen = np.sort(turns[number < n_marked[text_of]])
+    marks = (draws(text_of[chosen], 2 + 2 * number[chosen]) * _N_MARKS).astype(np.intp)
+    words = pieces.words[chosen]
+    marks[pieces.kinds[words] == SPACELESS_WORD] += _N_MARKS
+    order = np.insert(np.arange(len(pieces.parts)), words, len(pieces.parts) + marks)
+    return pieces.joined(order, more=_MARKS)

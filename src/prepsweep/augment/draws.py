@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import accumulate, count, repeat
-from operator import mul
+from itertools import count
 from struct import unpack
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Draw = Callable[[], float]
-
-
-_N_FORESEEN = 64
 
 
 def row_draw(seed: int, stage: str, uid: str) -> Draw:
@@ -27,23 +21,6 @@ def _numbers(key: bytes) -> Iterator[float]:
     for block in count():
         for word in unpack("<8Q", hashlib.blake2b(b"%d\0%b" % (block, key)).digest()):
             yield (word >> 11) * 2.0**-53
-
-
-def n_misses(p: float, draw: Draw, *, most: int) -> int:
-    """How many trials of probability `p` fail before one does not, `most` or more if so many fail; one draw for 64 trials."""
-    n_failed, first_hit = 0, _first_hit(p)
-    while n_failed < most:
-        more = bisect_right(first_hit, draw())
-        n_failed += more
-        if more < _N_FORESEEN:
-            break
-    return n_failed
-
-
-@lru_cache(maxsize=16)
-def _first_hit(p: float) -> tuple[float, ...]:
-    """Probability that one of the first 1, 2, … trials succeeds."""
-    return tuple(1.0 - failed for failed in accumulate(repeat(1.0 - p, _N_FORESEEN), mul))
 
 
 def pick(items: Sequence[Item], draw: Draw) -> Item:

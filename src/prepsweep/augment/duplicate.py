@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import add_children
+from prepsweep.schema import ALL_KINDS
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+WORKS_ON = ALL_KINDS
 
 
 def check(*, n_copies: int) -> None:

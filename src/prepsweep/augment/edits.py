@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_OPENS = "\"'“‘(["
+OPENS = "\"'“‘(["
 
 
 def delete_words(child: list[str], gone: Sequence[int]) -> None:
@@ -13,6 +13,6 @@ def delete_words(child: list[str], gone: Sequence[int]) -> None:
         child[place] = ""
         if place and child[place - 1].isspace():
             child[place - 1] = ""
-        elif not place or child[place - 1] in _OPENS:
+        elif not place or child[place - 1] in OPENS:
             behind = next((at for at in range(place, len(child)) if child[at]), place)
             child[behind] = "" if child[behind].isspace() else child[behind]

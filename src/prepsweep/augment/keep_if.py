@@ -16,11 +16,12 @@ from prepsweep.augment.wrapped import Augment, make_inner, with_children
 from prepsweep.embeddings import content_of_encoder, embed, unreadable
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, dataset_of, drop, table_of
-from prepsweep.schema import TEXT_PAIR
+from prepsweep.schema import ONE_CLASS, TEXT_PAIR
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = (ONE_CLASS,)
 _WHERE = "augment.keep_if"
 _EVIDENCE_ROWS = 10_000
 

@@ -11,11 +11,13 @@ from prepsweep.augment.wrapped import Augment, Made, make_inner, with_children
 from prepsweep.balance.targets import Strategy, check_strategy, sampling_targets
 from prepsweep.lineage import Result, dataset_of, drop, table_of
 from prepsweep.randomness import draw_by_label
+from prepsweep.schema import ONE_CLASS
 from prepsweep.text import whole_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = (ONE_CLASS,)
 _WHERE = "augment.to_balance.sampling_strategy"
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from prepsweep.augment.children import make_children
-from prepsweep.augment.draws import Draw, n_misses, pick, row_draw
-from prepsweep.augment.edits import delete_words
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
 from prepsweep.augment.values import check_fraction, check_whole
+from prepsweep.augment.word_edits import Draws, Pieces, make_edited, without_words
 from prepsweep.errors import Refused
-from prepsweep.segmentation import check_segmenter, cut, load_segmenter, word_places
+from prepsweep.segmentation import check_segmenter, load_segmenter
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -28,8 +30,8 @@ def word_noise(dataset: Dataset, *, seed: int, p_swap: float, p_delete: float, s
     """
     check(p_swap=p_swap, p_delete=p_delete, segmenter=segmenter, n_aug=n_aug)
     load_segmenter(segmenter)
-    texts_of = partial(_noised, seed=seed, p_swap=p_swap, p_delete=p_delete, segmenter=segmenter, n_aug=n_aug)
-    return make_children(dataset, texts_of, stage="word_noise", num_proc=num_proc)
+    edit = partial(_noised, p_swap=p_swap, p_delete=p_delete)
+    return make_edited(dataset, edit, seed=seed, stage="word_noise", segmenter=segmenter, n_aug=n_aug, num_proc=num_proc)
 
 
 def check(*, p_swap: float, p_delete: float, segmenter: str, n_aug: int) -> None:
@@ -42,57 +44,32 @@ def check(*, p_swap: float, p_delete: float, segmenter: str, n_aug: int) -> None
     check_segmenter(segmenter, where="augment.word_noise")
 
 
-def _noised(uid: str, text: str, *, seed: int, p_swap: float, p_delete: float, segmenter: str, n_aug: int) -> list[str]:
-    parts = cut(text, segmenter)
-    places = word_places(parts)
-    if len(places) < 2:
-        return [text] * n_aug
-    draw = row_draw(seed, "word_noise", uid)
-    children = []
-    for _ in range(n_aug):
-        child = parts.copy()
-        gone = _hit(places, p_delete, draw) if p_delete else []
-        if len(gone) == len(places):
-            gone.remove(pick(gone, draw))
-        stay = [place for place in places if place not in gone] if gone else places
-        swapped = _swap(child, stay, p_swap, draw) if p_swap else False
-        if not gone and not swapped:
-            gone = _edit_once(child, places, p_delete / (p_delete + p_swap), draw)
-        if gone:
-            delete_words(child, gone)
-        children.append("".join(child))
-    return children
+def _noised(pieces: Pieces, draws: Draws, *, p_swap: float, p_delete: float) -> pa.StringArray:
+    text_of, number, counts = pieces.text_of, pieces.number, pieces.counts
+    # Draws 0 and 1 are a text's, the others its words'.
+    some_edit, some_word = (draws(np.arange(len(counts)), which) for which in (0, 1))
+    gone = draws(text_of, 2 + 2 * number) < p_delete
+    n_left = counts - np.bincount(text_of[gone], minlength=len(counts))
+    gone &= (n_left[text_of] > 0) | (number != (some_word * counts).astype(np.intp)[text_of])
+    stays = np.flatnonzero(~gone)
+    firsts = np.flatnonzero(_swapped(draws(text_of, 3 + 2 * number)[stays] < p_swap, text_of[stays]))
+    firsts, seconds = stays[firsts], stays[firsts + 1]
+    untouched = counts > 1
+    untouched[text_of[gone]] = untouched[text_of[firsts]] = False
+    deletes = untouched & (some_edit < p_delete / (p_delete + p_swap))
+    n_choices = np.where(deletes, counts, counts - 1)
+    chosen = untouched[text_of] & (number == (some_word * n_choices).astype(np.intp)[text_of])
+    gone |= chosen & deletes[text_of]
+    swaps = np.flatnonzero(chosen & ~deletes[text_of])
+    firsts, seconds = pieces.words[np.append(firsts, swaps)], pieces.words[np.append(seconds, swaps + 1)]
+    order = np.arange(len(pieces.parts))
+    order[firsts], order[seconds] = seconds, firsts
+    return pieces.joined(order[without_words(pieces, gone)])
 
 
-def _hit(places: list[int], p: float, draw: Draw) -> list[int]:
-    """Each of `places` with probability `p`."""
-    hit, n_places = [], len(places)
-    at = n_misses(p, draw, most=n_places)
-    while at < n_places:
-        hit.append(places[at])
-        at += 1
-        at += n_misses(p, draw, most=n_places - at)
-    return hit
-
-
-def _swap(child: list[str], places: list[int], p: float, draw: Draw) -> bool:
-    last = len(places) - 1
-    first = at = n_misses(p, draw, most=last)
-    while at < last:
-        _exchange(child, places, at)
-        at += 2
-        at += n_misses(p, draw, most=last - at)
-    return first < last
-
-
-def _edit_once(child: list[str], places: list[int], deletes: float, draw: Draw) -> list[int]:
-    """One swap in `child`, or else the place of one word to delete."""
-    if draw() < deletes:
-        return [pick(places, draw)]
-    _exchange(child, places, int(draw() * (len(places) - 1)))
-    return []
-
-
-def _exchange(child: list[str], places: list[int], at: int) -> None:
-    first, second = places[at], places[at + 1]
-    child[first], child[second] = child[second], child[first]
+def _swapped(hit: NDArray[np.bool_], text_of: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which words change places with the next one of their text: of those hit, none that has just done so with the one before it."""
+    hit = hit & (np.append(text_of[1:], -1) == text_of)
+    before = np.maximum.accumulate(np.where(hit, -1, np.arange(len(hit))))  # The last that was not hit, -1 for none.
+    swapped: NDArray[np.bool_] = hit & ((np.arange(len(hit)) - before) % 2 == 1)
+    return swapped

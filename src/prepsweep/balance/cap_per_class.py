@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from prepsweep.errors import Refused
 from prepsweep.lineage import drop, table_of
 from prepsweep.randomness import draw_by_label
+from prepsweep.row_classes import strata
+from prepsweep.schema import LABEL_SET, ONE_CLASS, TAGS
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+WORKS_ON = (ONE_CLASS, LABEL_SET, TAGS)
 
 
 def check(*, n_rows: int) -> None:
@@ -24,7 +28,8 @@ def cap_per_class(dataset: Dataset, *, seed: int, n_rows: int) -> Dataset:
     A larger cap keeps the rows of a smaller one with the same seed, so that learning curves are nested.
     """
     check(n_rows=n_rows)
-    labels, uids = (table_of(dataset).column(name).to_pylist() for name in ("label", "uid"))
+    table = table_of(dataset)
+    labels, uids = strata(table).to_pylist(), table.column("uid").to_pylist()
     leaves = [False] * len(labels)
     for rows in draw_by_label(uids, labels, seed=seed, stage="cap_per_class").values():
         for row in rows[n_rows:]:

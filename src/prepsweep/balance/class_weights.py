@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from prepsweep.balance.class_sizes import check_power, inverse_sizes
 from prepsweep.lineage import table_of, with_column
+from prepsweep.row_classes import strata
+from prepsweep.schema import LABEL_SET, ONE_CLASS, TAGS
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = (ONE_CLASS, LABEL_SET, TAGS)
 _WHERE = "balance.class_weights.power"
 
 
@@ -21,6 +24,7 @@ def check(*, power: float) -> None:
 def class_weights(dataset: Dataset, *, power: float) -> Dataset:
     """Each row's weight multiplied by (n / (k * n_class)) ** power, for n rows in k classes."""
     check(power=power)
-    labels, given = (table_of(dataset).column(name).to_pylist() for name in ("label", "weight"))
+    table = table_of(dataset)
+    labels, given = strata(table).to_pylist(), table.column("weight").to_pylist()
     weight = inverse_sizes(labels, power=power)
     return with_column(dataset, "weight", [old * weight[label] for old, label in zip(given, labels, strict=True)])

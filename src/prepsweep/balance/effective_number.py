@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import table_of, with_column
+from prepsweep.row_classes import strata
+from prepsweep.schema import LABEL_SET, ONE_CLASS, TAGS
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+WORKS_ON = (ONE_CLASS, LABEL_SET, TAGS)
 
 
 def check(*, beta: float) -> None:
@@ -26,7 +30,8 @@ def effective_number(dataset: Dataset, *, beta: float) -> Dataset:
     Cui et al. (2019), Class-Balanced Loss Based on Effective Number of Samples, arXiv:1901.05555, equation 4.
     """
     check(beta=beta)
-    labels, given = (table_of(dataset).column(name).to_pylist() for name in ("label", "weight"))
+    table = table_of(dataset)
+    labels, given = strata(table).to_pylist(), table.column("weight").to_pylist()
     # 1 - beta ** n by expm1: at beta near 1 the plain difference has few digits left.
     inverse = {label: 1 / -math.expm1(n_rows * math.log(beta)) for label, n_rows in sorted(Counter(labels).items())}
     scale = len(inverse) / sum(inverse.values())

@@ -8,10 +8,13 @@ import pyarrow as pa
 
 from prepsweep.balance.class_sizes import check_power, inverse_sizes
 from prepsweep.lineage import dataset_of, table_of
+from prepsweep.row_classes import strata
+from prepsweep.schema import LABEL_SET, ONE_CLASS, TAGS
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = (ONE_CLASS, LABEL_SET, TAGS)
 _WHERE = "balance.weighted_sampler.power"
 
 
@@ -29,6 +32,6 @@ def weighted_sampler(dataset: Dataset, *, power: float) -> Dataset:
     """
     check(power=power)
     table = table_of(dataset)
-    labels = table.column("label").to_pylist()
+    labels = strata(table).to_pylist()
     weight = inverse_sizes(labels, power=power)
     return dataset_of(table.append_column("sampling_weight", pa.array([weight[label] for label in labels], pa.float32())))

@@ -9,11 +9,13 @@ import pyarrow as pa
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import drop, table_of
-from prepsweep.schema import text_columns
+from prepsweep.schema import ALL_KINDS, text_columns
 from prepsweep.word_arrays import TEXTS_AT_ONCE, word_counts
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+WORKS_ON = ALL_KINDS
 
 
 def check(*, min_words: int) -> None:

@@ -9,10 +9,13 @@ import pyarrow as pa
 
 from prepsweep.clean.clusters import codes_of, priority_of
 from prepsweep.lineage import drop, table_of
+from prepsweep.schema import ALL_KINDS
 from prepsweep.text import whole_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+WORKS_ON = ALL_KINDS
 
 
 def exact_dedup(dataset: Dataset) -> Dataset:

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, table_of, with_column
+from prepsweep.schema import ONE_CLASS
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = (ONE_CLASS,)
 _WHERE = "clean.fix_labels.mapping"
 
 

@@ -13,12 +13,13 @@ from prepsweep.clean.clusters import Ints, codes_of
 from prepsweep.clean.shingles import distinct_of
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, drop, table_of, with_column
-from prepsweep.schema import text_columns
+from prepsweep.schema import ONE_CLASS, text_columns
 from prepsweep.text import as_one
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = (ONE_CLASS,)
 ACTIONS = ("drop", "majority", "report")
 EQUAL = ("exact", "ignore_case_and_space")
 _WHERE = "clean.label_conflicts"

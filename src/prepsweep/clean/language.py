@@ -13,11 +13,13 @@ import pyarrow.compute as pc
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result
 from prepsweep.lineage import drop as mark
+from prepsweep.schema import ALL_KINDS
 from prepsweep.text import per_text_column
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = ALL_KINDS
 UNKNOWN = "unknown"
 # The codes that py3langid 0.4 tells apart, here because its model takes a second to load. zh, yue and wuu are Chinese,
 # pcm is Nigerian English, zxx is no language (code, numbers).

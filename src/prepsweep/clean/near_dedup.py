@@ -13,11 +13,12 @@ from prepsweep.clean.minhash import banding, candidates, in_a_bucket
 from prepsweep.clean.shingles import distinct_shingles, equal_in_all, equal_sets, hashed_shingles, jaccard, rows_only, side_by_side
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, table_of
-from prepsweep.schema import text_columns
+from prepsweep.schema import ALL_KINDS, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = ALL_KINDS
 _WHERE = "clean.near_dedup"
 
 

@@ -11,11 +11,13 @@ import pyarrow.compute as pc
 from prepsweep.clean.quality_rules import RULES, Measured
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, drop
+from prepsweep.schema import ALL_KINDS
 from prepsweep.text import per_text
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = ALL_KINDS
 _SHARES = frozenset(
     ["few_letters", "bullet_lines", "ellipsis_lines", "repeated_lines", "top_ngram", "repeated_ngrams", "no_terminal_punctuation"]
 )

@@ -13,12 +13,13 @@ from prepsweep.clean.clusters import Alike, keep_one_of_each
 from prepsweep.embeddings import content_of_encoder, embed, similar_pairs, unreadable
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, table_of
-from prepsweep.schema import text_columns
+from prepsweep.schema import ALL_KINDS, text_columns
 from prepsweep.text import whole_texts
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+WORKS_ON = ALL_KINDS
 _WHERE = "clean.semantic_dedup"
 # Of a cosine computed in single precision.
 _ROUNDING = 1e-6

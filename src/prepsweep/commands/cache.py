@@ -19,7 +19,8 @@ from prepsweep.errors import Refused
 from prepsweep.identity import identity_behind
 from prepsweep.key_changes import Change, nearest
 from prepsweep.planning import Planned, planned
-from prepsweep.preflight.compose import compose_runs, register_resolvers
+from prepsweep.preflight.compose import compose_runs
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.progress import track
 from prepsweep.record import RECORD_FILE
 from prepsweep.visible import cut

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prepsweep.cache import Cache, write_atomically
+from prepsweep.cache import Cache
 from prepsweep.commands import Arguments, console
 from prepsweep.errors import Refused
 from prepsweep.flow import run
@@ -12,6 +12,7 @@ from prepsweep.lineage import table_of
 from prepsweep.profile import facts_of, suggestions_from, tried
 from prepsweep.profile.terminal import print_profile
 from prepsweep.profile.tokens import token_facts
+from prepsweep.publish import write_atomically
 from prepsweep.stages import source_of
 from prepsweep.walk import configured
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from prepsweep.commands import Arguments, console, positive
 from prepsweep.errors import Refused, nearest
 from prepsweep.examples import Example, Span, around_changes, examples_of, word_changes
+from prepsweep.fact_tables import fact_tables, is_table
 from prepsweep.stages import PREPARATION
 from prepsweep.visible import cut, visible
 from prepsweep.walk import Step, configured, is_run_dir, walk
@@ -62,7 +63,7 @@ def _steps(stage: str, targets: list[str]) -> list[Step]:
 def _with_stage(group: str, name: str, overrides: list[str]) -> list[str]:
     """The overrides, and the stage put in where the configuration lacks it and nobody says what the group holds."""
     cfg: DictConfig = configured(overrides)
-    if name == "limit" or any(override.startswith(f"{group}=") for override in overrides) or name in cfg.get(group, {}):
+    if name in ("adopt", "limit") or any(override.startswith(f"{group}=") for override in overrides) or name in cfg.get(group, {}):
         return overrides
     return [f"{group}={name}", *overrides]
 
@@ -70,9 +71,12 @@ def _with_stage(group: str, name: str, overrides: list[str]) -> list[str]:
 def _print(step: Step, n: int, out: Console) -> None:
     counts = step.after.entry.stage
     dropped = sum(counts["dropped"].values())
-    facts = "".join(f", {name} {value}" for name, value in counts.get("facts", {}).items())
+    told = counts.get("facts", {})
+    facts = "".join(f", {name} {value}" for name, value in told.items() if not is_table(value))
     rows = f"{counts['rows_in']:,} rows in, {counts['rows_added']:,} added, {dropped:,} dropped, {counts['rows_out']:,} out"
     out.print(Text(f"{step.where}: {rows}{cut(facts, 400)}", style="bold"))
+    for table in fact_tables(told):
+        out.print(table)
     examples = examples_of(step, n=n)
     if not examples:
         out.print("no row was changed, added or dropped")

@@ -13,7 +13,8 @@ from prepsweep.commands import Arguments
 from prepsweep.errors import Refused
 from prepsweep.planning import built_stages
 from prepsweep.preflight.choosing import refuse_choice_on_test
-from prepsweep.preflight.compose import compose_runs, register_resolvers, swept
+from prepsweep.preflight.compose import compose_runs, swept
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.preflight.sweepers import bounds, values_of
 from prepsweep.preflight.values import check_values
 

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from prepsweep.compare.pseudovalues import METRICS, codes
-from prepsweep.compare.records import Run, Study, as_text
-from prepsweep.compare.statistics import Differences, Effect, crossed_effect, holm, p_better, sign_flip_p
+from prepsweep.compare.measures import MEASURES
+from prepsweep.compare.records import ONE_CLASS, Run, Study, as_text
+from prepsweep.compare.statistics import (
+    Differences,
+    Effect,
+    arms_swap_p,
+    crossed_effect,
+    holm,
+    p_better,
+    p_better_unpaired,
+    sign_flip_p,
+    unpaired_effect,
+)
 from prepsweep.compare.verdict import Verdict, verdict
 from prepsweep.errors import Refused
 
 _FEWEST_SEEDS = 2
 
+Settings = Mapping[Path, Mapping[str, Any]]
+Pair = tuple[str, Run, Run]
+# Runs by seed and by what else they chose; several where a run was repeated.
+Cells = dict[tuple[str, str], list[Run]]
+# Runs whose weighted sum is a difference, by seed; those of a seed are averaged.
+Weighted = Mapping[str, Sequence[Sequence[tuple[float, Run]]]]
+
 
 @dataclass(frozen=True)
 class Contrast:
-    """A choice against the baseline of its factor, averaged over the settings that both were run in."""
+    """A choice against the baseline of its factor, averaged over the settings that both were run in.
+
+    Where fewer than two seeds were run with both, it is not `paired`: `effect` is the difference of two means over seeds of
+    their own, `n_seeds` of it the smaller number, `by_seed` the choice's seeds less the baseline's mean, and `p_sign_flip`
+    is the p of dealing the seeds to the arms anew. `n_repeats` runs repeat the seed and settings of another; they are averaged.
+    """
 
     factor: str
     choice: str
@@ -37,6 +62,8 @@ class Contrast:
     p_adjusted: float
     delta: float
     seconds: float
+    n_repeats: int = 0
+    paired: bool = True
 
     @property
     def name(self) -> str:
@@ -52,23 +79,40 @@ class Contrast:
 def contrasts(study: Study, *, metric: str, delta: float, baselines: Mapping[str, str]) -> list[Contrast]:
     """One contrast for every factor and choice beside its baseline; p adjusted over all of them (Holm).
 
-    The baseline of a factor is the one named in `baselines`, else `none`, else its first choice by name. Choices with
-    fewer than two paired seeds are left out: nothing can be said of them.
+    The baseline of a factor is the one named in `baselines`, else `none`, else its first choice by name. Of a choice
+    with fewer than two seeds, or none of the baseline's other settings, nothing can be said: see `left_out`.
     """
-    settings = study.varied()
-    keys = list(dict.fromkeys(key for values in settings.values() for key in values))
-    scores = Scores(metric)
+    settings, scores = study.varied(), Scores(metric)
     found: list[Contrast] = []
-    for factor in keys:
-        choices = sorted({as_text(settings[run.run_dir][factor]) for run in study.runs})
-        baseline = _baseline(factor, choices, baselines)
-        for choice in choices:
-            if choice != baseline:
-                pairs, n_unpaired = _pairs(study, settings, factor, choice, baseline)
-                if len({seed for seed, _, _ in pairs}) >= _FEWEST_SEEDS:
-                    found.append(_contrast(factor, choice, baseline, pairs, n_unpaired, scores, delta))
+    for factor, choice, baseline in _comparisons(settings, baselines):
+        pairs, n_unpaired = pairs_of(study, settings, factor, choice, baseline)
+        before, after = (cells_of(study, settings, {factor: name}) for name in (baseline, choice))
+        sides = _arms(before, after)
+        if len({seed for seed, _, _ in pairs}) >= _FEWEST_SEEDS:
+            contrast = _paired(factor, choice, baseline, pairs, scores, delta)
+        elif min(map(len, sides)) >= _FEWEST_SEEDS:
+            contrast = _unpaired(factor, choice, baseline, sides, scores, delta)
+        else:
+            continue
+        n_repeats = sum(len(runs) - 1 for side in (before, after) for runs in side.values())
+        n_settings = len({rest for _, rest in before} & {rest for _, rest in after})
+        found.append(replace(contrast, n_unpaired=n_unpaired, n_repeats=n_repeats, n_settings=n_settings))
     adjusted = holm([contrast.effect.p_value() for contrast in found])
     return [replace(contrast, p_adjusted=p) for contrast, p in zip(found, adjusted, strict=True)]
+
+
+def left_out(study: Study, *, baselines: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Choices of which `contrasts` can say nothing, as the command line writes them, each with the reason."""
+    settings = study.varied()
+    found = []
+    for factor, choice, baseline in _comparisons(settings, baselines):
+        before, after = _arms(*(cells_of(study, settings, {factor: name}) for name in (baseline, choice)))
+        if not before:
+            found.append((f"{factor}={choice}", f"was run in none of the settings of {factor}={baseline}"))
+        elif min(len(before), len(after)) < _FEWEST_SEEDS:
+            few = choice if len(after) < _FEWEST_SEEDS else baseline
+            found.append((f"{factor}={choice}", f"{factor}={few} has one seed in the settings that both were run in; two are the least"))
+    return found
 
 
 class Scores:
@@ -78,53 +122,138 @@ class Scores:
         self.metric = metric
         self.row_numbers: dict[str, int] = {}
         self.known: dict[Path, tuple[NDArray[np.int64], NDArray[np.float64]]] = {}
-        self.labels: dict[Path, bytes] = {}
+        self.tests: list[tuple[pa.Array, NDArray[np.int64], NDArray[np.int64]]] = []
 
     def of(self, run: Run) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Row numbers and values, both of shape (n_rows,), in the order of the row numbers."""
         if run.run_dir not in self.known:
-            rows = np.array([self.row_numbers.setdefault(uid, len(self.row_numbers)) for uid in run.predictions["uid"]], dtype=np.int64)
-            labels, predictions = (codes(run.predictions[name], run.classes) for name in ("label", "prediction"))
-            values = METRICS[self.metric](labels, predictions, len(run.classes))
-            order = np.argsort(rows)
-            self.known[run.run_dir], self.labels[run.run_dir] = (rows[order], values[order]), labels[order].tobytes()
+            rows, order = self._numbers(run.tested.uids)
+            values = MEASURES[self.metric].values(run.tested)
+            self.known[run.run_dir] = rows, values[order]
         return self.known[run.run_dir]
 
     def refuse_other_test(self, run: Run, first: Run) -> None:
         """Refuse to compare runs that were not tested on the same rows with the same labels; their texts may be cleaned differently."""
         same_rows = np.array_equal(self.of(run)[0], self.of(first)[0])
-        if not same_rows or run.classes != first.classes or self.labels[run.run_dir] != self.labels[first.run_dir]:
+        # The ranges by which rows of numbers are counted may differ; macro F1 is over the same classes.
+        same_classes = run.task != ONE_CLASS or run.classes == first.classes
+        if not same_rows or not same_classes or not run.tested.has_labels_of(first.tested):
             what = f"was tested on other rows or labels than {first.run_dir}"
             raise Refused(str(run.run_dir), what, "compare runs with one test set: give data.test_path, or vary no step that drops rows")
 
+    def _numbers(self, uids: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Sorted row numbers of a test set and the order that sorts them; looked up once for each distinct set, of which there are few."""
+        for known, rows, order in self.tests:
+            if known.equals(uids):
+                return rows, order
+        rows = np.array([self.row_numbers.setdefault(uid, len(self.row_numbers)) for uid in uids.to_pylist()], dtype=np.int64)
+        order = np.argsort(rows)
+        self.tests.append((uids, rows[order], order))
+        return rows[order], order
 
-Pair = tuple[str, Run, Run]
 
-
-def _pairs(study: Study, settings: Mapping[Path, Mapping[str, Any]], factor: str, choice: str, baseline: str) -> tuple[list[Pair], int]:
+def pairs_of(study: Study, settings: Settings, factor: str, choice: str, baseline: str) -> tuple[list[Pair], int]:
     """(seed, baseline run, choice run) that agree in everything but `factor`; and how many runs found no partner."""
-    sides: dict[str, dict[tuple[str, str], Run]] = {choice: {}, baseline: {}}
+    before, after = (cells_of(study, settings, {factor: name}) for name in (baseline, choice))
+    n_unpaired = sum(len(runs) for one, other in ((before, after), (after, before)) for key, runs in one.items() if key not in other)
+    return [(seed, one, other) for seed, (one, other) in together([before, after])], n_unpaired
+
+
+def cells_of(study: Study, settings: Settings, chosen: Mapping[str, str]) -> Cells:
+    """Runs that chose `chosen`."""
+    found: Cells = {}
     for run in study.runs:
         values = settings[run.run_dir]
-        side = as_text(values[factor])
-        if side in sides:
-            rest = " ".join(f"{key}={as_text(value)}" for key, value in values.items() if key != factor)
-            sides[side][run.seed, rest] = run
-    both = sorted(sides[choice].keys() & sides[baseline].keys())
-    return [(key[0], sides[baseline][key], sides[choice][key]) for key in both], len(sides[choice].keys() ^ sides[baseline].keys())
+        if all(as_text(values[factor]) == choice for factor, choice in chosen.items()):
+            rest = " ".join(f"{key}={as_text(value)}" for key, value in values.items() if key not in chosen)
+            found.setdefault((run.seed, rest), []).append(run)
+    return found
 
 
-def _contrast(factor: str, choice: str, baseline: str, pairs: Sequence[Pair], n_unpaired: int, scores: Scores, delta: float) -> Contrast:
-    differences, seeds = _differences(pairs, scores)
+def together(sides: Sequence[Cells]) -> list[tuple[str, tuple[Run, ...]]]:
+    """(seed, one run of each side) that agree in everything else, by seed.
+
+    Repeated runs are taken in all combinations, and every seed and setting as many times as the others: a mean over them
+    is then the mean over settings of the means over repeats.
+    """
+    shared = sorted(set.intersection(*(set(side) for side in sides)))
+    combined = {key: list(itertools.product(*(side[key] for side in sides))) for key in shared}
+    n_each = math.lcm(*map(len, combined.values()))
+    return [(seed, runs) for (seed, _), some in combined.items() for runs in some * (n_each // len(some))]
+
+
+def table(by_seed: Weighted, scores: Scores) -> Differences:
+    """Weighted sums by seed and row, those of a seed averaged; refused where runs of a seed were tested on other rows."""
+    values, rows = [], []
+    for sums in by_seed.values():
+        first = sums[0][0][1]
+        for _, run in itertools.chain.from_iterable(sums):
+            scores.refuse_other_test(run, first)
+        weights: defaultdict[Path, float] = defaultdict(float)
+        runs = {run.run_dir: run for _, run in itertools.chain.from_iterable(sums)}
+        for weight, run in itertools.chain.from_iterable(sums):
+            weights[run.run_dir] += weight / len(sums)
+        values.append(np.sum([weight * scores.of(runs[run_dir])[1] for run_dir, weight in weights.items()], axis=0))
+        rows.append(scores.of(first)[0])
+    seeds = np.repeat(np.arange(len(rows)), [len(some) for some in rows])
+    return Differences(np.concatenate(values), seeds, np.concatenate(rows))
+
+
+def by_seed_of(tuples: Sequence[tuple[str, tuple[Run, ...]]], weights: Sequence[float]) -> dict[str, list[list[tuple[float, Run]]]]:
+    """Runs with their weights, by seed."""
+    found: dict[str, list[list[tuple[float, Run]]]] = {}
+    for seed, runs in tuples:
+        found.setdefault(seed, []).append(list(zip(weights, runs, strict=True)))
+    return found
+
+
+def baseline_of(factor: str, choices: Sequence[str], baselines: Mapping[str, str]) -> str:
+    """The choice of a factor that the others are compared with."""
+    if factor in baselines:
+        if baselines[factor] not in choices:
+            raise Refused("--baseline", f"{factor}={baselines[factor]} was not run", f"choose one of {', '.join(choices)}")
+        return baselines[factor]
+    return "none" if "none" in choices else choices[0]
+
+
+def choices_of(settings: Settings, baselines: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
+    """For each factor that a study varies its baseline and its other choices, in the order of their names."""
+    found = {}
+    for factor in next(iter(settings.values())):
+        choices = sorted({as_text(values[factor]) for values in settings.values()})
+        baseline = baseline_of(factor, choices, baselines)
+        found[factor] = baseline, [choice for choice in choices if choice != baseline]
+    return found
+
+
+def _comparisons(settings: Settings, baselines: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for factor, (baseline, choices) in choices_of(settings, baselines).items():
+        yield from ((factor, choice, baseline) for choice in choices)
+
+
+def _arms(before: Cells, after: Cells) -> tuple[dict[str, list[Run]], dict[str, list[Run]]]:
+    """The runs of both sides by seed, in the settings that both were run in."""
+    shared = {rest for _, rest in before} & {rest for _, rest in after}
+    found: tuple[dict[str, list[Run]], dict[str, list[Run]]] = {}, {}
+    for side, cells in zip(found, (before, after), strict=True):
+        for (seed, rest), runs in sorted(cells.items()):
+            if rest in shared:
+                side.setdefault(seed, []).extend(runs)
+    return found
+
+
+def _paired(factor: str, choice: str, baseline: str, pairs: Sequence[Pair], scores: Scores, delta: float) -> Contrast:
+    weighted = by_seed_of([(seed, (one, other)) for seed, one, other in pairs], (-1, 1))
+    differences = table(weighted, scores)
     effect, by_seed = crossed_effect(differences), differences.by_seed()
     return Contrast(
         factor=factor,
         choice=choice,
         baseline=baseline,
-        n_settings=len(pairs) // len(seeds),
-        n_unpaired=n_unpaired,
+        n_settings=0,
+        n_unpaired=0,
         effect=effect,
-        by_seed=dict(zip(seeds, by_seed.tolist(), strict=True)),
+        by_seed=dict(zip(weighted, by_seed.tolist(), strict=True)),
         p_better=p_better(by_seed),
         p_sign_flip=sign_flip_p(by_seed, rng=np.random.default_rng(0)),
         p_adjusted=effect.p_value(),
@@ -133,29 +262,31 @@ def _contrast(factor: str, choice: str, baseline: str, pairs: Sequence[Pair], n_
     )
 
 
-def _differences(pairs: Sequence[Pair], scores: Scores) -> tuple[Differences, list[str]]:
-    """Differences by seed and row, the settings of a seed averaged, and the seeds in their order."""
-    by_seed: defaultdict[str, list[tuple[Run, Run]]] = defaultdict(list)
-    for seed, one, other in pairs:
-        by_seed[seed].append((one, other))
-        for run in (one, other):
-            scores.refuse_other_test(run, by_seed[seed][0][0])
-    values, seeds, rows = [], [], []
-    for number, runs in enumerate(by_seed.values()):
-        values.append(np.mean([scores.of(other)[1] - scores.of(one)[1] for one, other in runs], axis=0))
-        rows.append(scores.of(runs[0][0])[0])
-        seeds.append(np.full(len(rows[-1]), number))
-    # Numbered anew, since a contrast may see a part of the study's rows only.
-    _, row_numbers = np.unique(np.concatenate(rows), return_inverse=True)
-    return Differences(np.concatenate(values), np.concatenate(seeds), row_numbers), list(by_seed)
-
-
-def _baseline(factor: str, choices: Sequence[str], baselines: Mapping[str, str]) -> str:
-    if factor in baselines:
-        if baselines[factor] not in choices:
-            raise Refused("--baseline", f"{factor}={baselines[factor]} was not run", f"choose one of {', '.join(choices)}")
-        return baselines[factor]
-    return "none" if "none" in choices else choices[0]
+def _unpaired(
+    factor: str, choice: str, baseline: str, sides: tuple[dict[str, list[Run]], dict[str, list[Run]]], scores: Scores, delta: float
+) -> Contrast:
+    of_split: dict[str, Run] = {}
+    for run in itertools.chain.from_iterable(runs for side in sides for runs in side.values()):
+        # Seeds that split alike have one test set.
+        scores.refuse_other_test(run, of_split.setdefault(run.seed.split("/")[0], run))
+    before, after = (table({seed: [[(1, run)] for run in runs] for seed, runs in side.items()}, scores) for side in sides)
+    effect, one, other = unpaired_effect(before, after), before.by_seed(), after.by_seed()
+    seconds = [fmean(_seconds(run) for runs in side.values() for run in runs) for side in sides]
+    return Contrast(
+        factor=factor,
+        choice=choice,
+        baseline=baseline,
+        n_settings=0,
+        n_unpaired=0,
+        effect=effect,
+        by_seed=dict(zip(sides[1], (other - one.mean()).tolist(), strict=True)),
+        p_better=p_better_unpaired(one, other),
+        p_sign_flip=arms_swap_p(one, other, rng=np.random.default_rng(0)),
+        p_adjusted=effect.p_value(),
+        delta=delta,
+        seconds=seconds[1] - seconds[0],
+        paired=False,
+    )
 
 
 def _seconds(run: Run) -> float:

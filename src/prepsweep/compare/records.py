@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
+from prepsweep.compare.tested import Tested
 from prepsweep.errors import Refused
-from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION
+from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION, read_record
 
 # What is chosen, in the order of the flow; the rest of the choices says how it was run.
-FACTORS = ("data", "clean", "annotate", "split", "refine", "augment", "balance", "preprocess", "task", "model", "budget")
+FACTORS = ("data", "clean", "annotate", "split", "refine", "augment", "balance", "preprocess", "task", "model", "method", "budget")
+# The task whose labels are classes; the others are named in `measures.TASKS`.
+ONE_CLASS = "text_classification"
+_OTHER_TASKS = ("multi_label", "regression", "token_classification")
 # Values that tell runs of one arm apart, and how and where a run ran.
-_NOT_AN_ARM = ("seed", "seeds.", "study", "paths.", "logger", "runtime.", "hydra", "trainer.devices", "trainer.num")
+NOT_AN_ARM = ("seed", "seeds.", "study", "paths.", "logger", "runtime.", "hydra", "trainer.devices", "trainer.num")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run."""
+    """One finished run; its test rows are read from its folder unless they are given."""
 
     run_dir: Path
     record: dict[str, Any]
+    rows: Tested | None = None
 
     @property
     def seed(self) -> str:
@@ -33,14 +35,19 @@ class Run:
         return "/".join(str(self.record["seeds"][name]) for name in ("split", "data", "model"))
 
     @property
+    def task(self) -> str:
+        """The option of the group `task`; one that is of the study's own making has one class a text."""
+        named = as_text(self.record["choices"].get("task"))
+        return named if named in _OTHER_TASKS else ONE_CLASS
+
+    @property
     def classes(self) -> list[str]:
         return list(self.record["data"]["classes"])
 
     @cached_property
-    def predictions(self) -> dict[str, list[str]]:
-        """`uid`, `label` and `prediction` of every test row."""
-        table = pq.read_table(self.run_dir / PREDICTIONS_FILE, columns=["uid", "label", "prediction"])
-        return {name: table.column(name).to_pylist() for name in table.column_names}
+    def tested(self) -> Tested:
+        """The test rows as numbers."""
+        return self.rows or Tested.read(self.run_dir / PREDICTIONS_FILE, self.classes if self.task == ONE_CLASS else None)
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,14 @@ class Study:
 
     runs: list[Run]
     missing: list[tuple[str, str]]
+
+    @property
+    def task(self) -> str:
+        """The task of its runs; refuses runs of several, which have no score in common."""
+        tasks = sorted({run.task for run in self.runs})
+        if len(tasks) > 1:
+            raise Refused("STUDY", f"runs of the tasks {' and '.join(tasks)}", "compare the studies of one task at a time")
+        return tasks[0]
 
     def arms(self) -> dict[str, list[Run]]:
         """Runs by arm: what they chose, as far as the study varies it; an arm is named by its overrides."""
@@ -74,7 +89,10 @@ def read_studies(folders: Sequence[Path]) -> Study:
         if not folder.is_dir():
             raise Refused(str(folder), "no such folder", "give the folder of a study: multirun/STUDY")
         for file in sorted(folder.glob(f"*/{RECORD_FILE}")):
-            record = json.loads(file.read_bytes())
+            record = read_record(file.parent)
+            if record is None or "schema_version" not in record:
+                missing.append((str(file.parent), f"{RECORD_FILE} is no record: broken JSON, or no status or schema_version in it"))
+                continue
             if record["schema_version"] != SCHEMA_VERSION:
                 what = f"has schema version {record['schema_version']}, not {SCHEMA_VERSION}"
                 raise Refused(str(file), what, "run the study anew with this version")
@@ -92,7 +110,7 @@ def _settings(record: dict[str, Any]) -> dict[str, Any]:
     choices |= {key: value for key, value in record["choices"].items() if "@" in key}
     values = dict(override.split("=", 1) for override in record["overrides"] if "=" in override)
     extra = {key.lstrip("+"): value for key, value in values.items() if key.lstrip("+") not in choices}
-    return choices | {key: value for key, value in extra.items() if not key.startswith(_NOT_AN_ARM)}
+    return choices | {key: value for key, value in extra.items() if not key.startswith(NOT_AN_ARM)}
 
 
 def _reason(record: dict[str, Any]) -> str:

@@ -7,25 +7,25 @@ rows are therefore crossed random effects.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 Values = NDArray[np.float64]
 _EXACT_SEEDS = 16  # 2^16 sign patterns are looked at one by one; beyond, a sample of them.
+_DRAWS_AT_ONCE = 2_000_000  # Row numbers of a bootstrap that are held in memory.
 
 
 @dataclass(frozen=True)
 class Differences:
     """One value per (seed, row): what the row adds to the second arm's score less the first's.
 
-    `values`, `seeds`, `rows` have shape (n,), the latter two numbering seeds and rows from 0; the mean over a seed's
-    values is the difference of the scores in that seed.
+    `values`, `seeds`, `rows` have shape (n,), the latter two numbering seeds and rows from 0, of the rows perhaps only
+    some; the mean over a seed's values is the difference of the scores in that seed.
     """
 
     values: Values
@@ -52,10 +52,11 @@ class Effect:
     n_seeds: int
     seed_variance: float  # of one seed's difference: over k seeds it is a k-th
     row_variance: float  # of the mean, however many seeds there are
+    seed_freedom: float = math.nan  # of the seeds' error, where it is not n_seeds - 1
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Two-sided confidence interval."""
-        half = max(error * float(stats.t.ppf(0.5 + confidence / 2, freedom)) for error, freedom in self._errors())
+        half = max(error * float(special.stdtrit(freedom, 0.5 + confidence / 2)) for error, freedom in self._errors())
         return self.estimate - half, self.estimate + half
 
     def p_value(self) -> float:
@@ -73,26 +74,31 @@ class Effect:
 
     def seeds_needed(self, delta: float, *, power: float = 0.8, alpha: float = 0.05, most: int = 1000) -> int | None:
         """Seeds in all with which a difference of `delta` would be found; None if the rows alone are too few for it."""
-        for n_seeds in range(max(2, self.n_seeds), most + 1):
-            error = math.sqrt(self.seed_variance / n_seeds + self.row_variance)
-            if error * _quantiles(n_seeds - 1, power, alpha) <= delta:
-                return n_seeds
-        return None
+        n_seeds = np.arange(max(2, self.n_seeds), most + 1)
+        errors = np.sqrt(self.seed_variance / n_seeds + self.row_variance)
+        enough = errors * (special.stdtrit(n_seeds - 1, 1 - alpha / 2) + special.stdtrit(n_seeds - 1, power)) <= delta
+        return int(n_seeds[enough.argmax()]) if enough.any() else None
+
+    def further_seeds(self, delta: float, *, power: float = 0.8) -> int | None:
+        """Seeds beyond those that there are; 0 if they are enough, None if no number of seeds is."""
+        needed = self.seeds_needed(delta, power=power)
+        return None if needed is None else needed - self.n_seeds
 
     def _errors(self) -> tuple[tuple[float, float], tuple[float, float]]:
         alone = math.sqrt(self.seed_variance / self.n_seeds)
-        return (self.standard_error, self.degrees_of_freedom), (alone, max(1, self.n_seeds - 1))
+        freedom = max(1, self.n_seeds - 1) if math.isnan(self.seed_freedom) else self.seed_freedom
+        return (self.standard_error, self.degrees_of_freedom), (alone, freedom)
 
 
 def _beyond(distance: float, error: float, freedom: float) -> float:
     """Chance that a t-distributed estimate with this error lies further out than `distance`."""
     if error == 0:
         return 0.5 if distance == 0 else float(distance < 0)
-    return float(stats.t.sf(distance / error, freedom))
+    return float(special.stdtr(freedom, -distance / error))
 
 
 def _quantiles(freedom: float, power: float, alpha: float) -> float:
-    return float(stats.t.ppf(1 - alpha / 2, freedom) + stats.t.ppf(power, freedom))
+    return float(special.stdtrit(freedom, 1 - alpha / 2) + special.stdtrit(freedom, power))
 
 
 def crossed_effect(differences: Differences) -> Effect:
@@ -102,7 +108,7 @@ def crossed_effect(differences: Differences) -> Effect:
     after Satterthwaite 1946. Where each seed has its own test rows the same sums are those of two-way clustered errors
     (Cameron, Gelbach & Miller 2011). The variance is never taken as less than what seeds or rows alone say.
     """
-    n_seeds, n_rows = int(differences.seeds.max()) + 1, int(differences.rows.max()) + 1
+    n_seeds, n_rows = int(differences.seeds.max()) + 1, _n_distinct(differences.rows)
     by_seed = differences.by_seed()
     estimate = float(by_seed.mean())
     n = len(differences.values)
@@ -124,6 +130,10 @@ def crossed_effect(differences: Differences) -> Effect:
     )
 
 
+def _n_distinct(numbers: NDArray[np.int64]) -> int:
+    return int(np.count_nonzero(np.bincount(numbers)))
+
+
 def _rest(differences: Differences, away: Values, n_seeds: int, n_rows: int) -> float:
     """Variance of the mean that is neither the seeds' nor the rows'; it is in both of their sums and is taken off once."""
     n = len(away)
@@ -131,7 +141,7 @@ def _rest(differences: Differences, away: Values, n_seeds: int, n_rows: int) -> 
         return float((away**2).sum()) / n**2
     by_seed = (np.bincount(differences.seeds, away) / n_rows)[differences.seeds]
     by_row = (np.bincount(differences.rows, away) / n_seeds)[differences.rows]
-    return float(((away - by_seed - by_row) ** 2).sum()) / (max(n_seeds - 1, 1) * (n_rows - 1) * n)
+    return float(((away - by_seed - by_row) ** 2).sum()) / (max(n_seeds - 1, 1) * max(n_rows - 1, 1) * n)
 
 
 def sign_flip_p(by_seed: Values, *, rng: np.random.Generator | None = None, n_draws: int = 20_000) -> float:
@@ -141,34 +151,87 @@ def sign_flip_p(by_seed: Values, *, rng: np.random.Generator | None = None, n_dr
     """
     seen = abs(by_seed.sum())
     if len(by_seed) <= _EXACT_SEEDS:
-        signs = np.array(list(itertools.product((-1.0, 1.0), repeat=len(by_seed))))
+        signs = 2.0 * (np.arange(2 ** len(by_seed))[:, None] >> np.arange(len(by_seed)) & 1) - 1
         return float(np.mean(abs(signs @ by_seed) >= seen - 1e-12))
     assert rng is not None, "more than 16 seeds: the signs are drawn"
     signs = rng.choice((-1.0, 1.0), size=(n_draws, len(by_seed)))
     return float((1 + np.sum(abs(signs @ by_seed) >= seen - 1e-12)) / (1 + n_draws))
 
 
+def unpaired_effect(one: Differences, other: Differences) -> Effect:
+    """Mean of `other` less that of `one`, tables of scores with seeds of their own and rows numbered alike.
+
+    Seeds as in Welch's test (1947), with the variance of each arm by itself; rows as crossed with the arms where both were
+    tested on them. The same sums as in `crossed_effect`, with a value of `one` counted negative.
+    """
+    arms, n_rows = (one, other), max(int(one.rows.max()), int(other.rows.max())) + 1
+    by_seed = [arm.by_seed() for arm in arms]
+    away = [(arm.values - means.mean()) / len(arm.values) for arm, means in zip(arms, by_seed, strict=True)]
+    row_sums = np.bincount(other.rows, away[1], minlength=n_rows) - np.bincount(one.rows, away[0], minlength=n_rows)
+    n_tested = _n_distinct(np.concatenate([one.rows, other.rows]))
+    seed_parts = [float(means.var(ddof=1)) / len(means) for means in by_seed]
+    row_part = float((row_sums**2).sum()) * n_tested / max(n_tested - 1, 1)
+    rest_part = math.fsum(
+        _rest(arm, arm.values - means.mean(), len(means), _n_distinct(arm.rows)) for arm, means in zip(arms, by_seed, strict=True)
+    )
+    seed_part, n_seeds = sum(seed_parts), min(map(len, by_seed))
+    spread = sum(part**2 / (len(means) - 1) for part, means in zip(seed_parts, by_seed, strict=True))
+    seed_freedom = seed_part**2 / spread if spread else float(n_seeds - 1)
+    variance = max(seed_part + row_part - rest_part, seed_part, row_part)
+    n_rest = len(one.values) + len(other.values) - sum(map(len, by_seed)) - n_tested
+    parts = spread + row_part**2 / max(n_tested - 1, 1) + rest_part**2 / max(n_rest, 1)
+    return Effect(
+        estimate=float(by_seed[1].mean() - by_seed[0].mean()),
+        standard_error=math.sqrt(variance),
+        degrees_of_freedom=max(1.0, variance**2 / parts) if parts else seed_freedom,
+        n_seeds=n_seeds,
+        seed_variance=seed_part * n_seeds,
+        row_variance=max(0.0, row_part - rest_part),
+        seed_freedom=max(1.0, seed_freedom),
+    )
+
+
 def bootstrap_interval(
-    differences: Differences, *, rng: np.random.Generator, n_draws: int = 2000, confidence: float = 0.95
+    differences: Differences, *, rng: np.random.Generator, n_draws: int = 10_000, confidence: float = 0.95
 ) -> tuple[float, float]:
     """Percentile interval of a bootstrap that draws seeds and rows: the check on `crossed_effect`, and wider.
 
     A draw weighs each value by how often its seed and its row were drawn (the pigeonhole bootstrap, Owen 2007).
     """
-    n_seeds, n_rows = int(differences.seeds.max()) + 1, int(differences.rows.max()) + 1
-    means = np.empty(n_draws)
-    for draw in range(n_draws):
-        seed_weight = np.bincount(rng.integers(n_seeds, size=n_seeds), minlength=n_seeds)
-        row_weight = np.bincount(rng.integers(n_rows, size=n_rows), minlength=n_rows)
-        weight = seed_weight[differences.seeds] * row_weight[differences.rows]
-        means[draw] = np.average(differences.values, weights=weight) if weight.any() else np.nan
-    low, high = np.nanquantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    _, rows = np.unique(differences.rows, return_inverse=True)
+    n_seeds, n_rows = int(differences.seeds.max()) + 1, int(rows.max()) + 1
+    sums, counts = np.zeros((n_seeds, n_rows)), np.zeros((n_seeds, n_rows))
+    sums[differences.seeds, rows], counts[differences.seeds, rows] = differences.values, 1.0
+    means = []
+    for _ in range(0, n_draws, n_at_once := min(n_draws, max(1, _DRAWS_AT_ONCE // n_rows))):
+        seed_weights, row_weights = _times_drawn(rng, n_at_once, n_seeds), _times_drawn(rng, n_at_once, n_rows)
+        drawn = np.einsum("dr,dr->d", seed_weights @ counts, row_weights)
+        total = np.einsum("dr,dr->d", seed_weights @ sums, row_weights)
+        means.append(total[drawn > 0] / drawn[drawn > 0])
+    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
+
+
+def _times_drawn(rng: np.random.Generator, n_draws: int, n: int) -> Values:
+    """How often each of n is drawn in n draws with replacement, shape (n_draws, n)."""
+    drawn = rng.integers(n, size=(n_draws, n), dtype=np.int32) + n * np.arange(n_draws, dtype=np.int64)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_draws * n).reshape(n_draws, n).astype(np.float64)
 
 
 def p_better(by_seed: Values) -> float:
     """Share of seeds in which the second arm is the better one, ties half (P(A>B) of Bouthillier et al. 2021)."""
     return float(np.mean(by_seed > 0) + 0.5 * np.mean(by_seed == 0))
+
+
+def p_better_unpaired(one: Values, other: Values) -> float:
+    """Chance that a seed of `other` scores higher than one of `one`, ties half (Mann & Whitney 1947)."""
+    return p_better((other[:, None] - one).ravel())
+
+
+def arms_swap_p(one: Values, other: Values, *, rng: np.random.Generator) -> float:
+    """Two-sided p that which arm a seed's score belongs to is a matter of chance; exact where there are few ways to deal them."""
+    found = stats.permutation_test((one, other), lambda a, b, axis: b.mean(axis=axis) - a.mean(axis=axis), n_resamples=9999, rng=rng)
+    return float(found.pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -1,65 +1,104 @@
-"""The verdicts on the terminal: a line for each choice, then the arms, then what is missing."""
+"""What `compare` found on the terminal: the answer, a line for each choice, the arms, and what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean, stdev
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from prepsweep.compare.contrasts import Contrast
-from prepsweep.compare.records import Study
+from prepsweep.compare.costs import ArmCost
+from prepsweep.compare.findings import Findings, answer
+from prepsweep.compare.interactions import Interaction
+from prepsweep.compare.measures import Unit
+from prepsweep.compare.report.sections import together
+from prepsweep.visible import cut
 
 _COLOURS = {"helps": "green", "hurts": "red"}
+_MAX_ARMS, _MAX_LINES = 30, 10
+_CHARACTERS = 300
 
 
-def show_study(study: Study, found: Sequence[Contrast], *, metric: str, delta: float) -> None:
-    """Print what `compare` found; scores and effects in points of 0.01."""
-    console = Console(highlight=False, width=None if Console().is_terminal else 140)
-    console.print(_verdicts(found, metric))
-    console.print(
-        f"Seeds and test rows are crossed random effects; p after Holm over all lines; a difference inside ±{100 * delta:g} counts as none."
+def console() -> Console:
+    """Standard output, 140 columns wide where it is no terminal."""
+    return Console(highlight=False, markup=False, emoji=False, width=None if Console().is_terminal else 140)
+
+
+def summary(found: Findings) -> RenderableType:
+    """All of it; scores and effects in the unit of the score."""
+    unit = found.unit
+    parts: list[RenderableType] = [Text(cut(" ".join(answer(found)), 10 * _CHARACTERS), style="bold"), _verdicts(found.contrasts, found)]
+    parts.append(
+        "Seeds and test rows are crossed random effects; p after Holm over all lines; "
+        f"a difference inside ±{unit.factor * found.delta:.4g} counts as none."
     )
-    console.print(_arms(study, metric))
-    for run_dir, reason in study.missing:
-        console.print(f"[red]left out: {escape(run_dir)}: {escape(reason)}[/red]", soft_wrap=True)
-    for contrast in found:
-        if contrast.n_unpaired:
-            console.print(
-                f"{escape(contrast.name)}: {contrast.n_unpaired} runs have no partner with their seed and settings", soft_wrap=True
-            )
+    parts += _lines(
+        [
+            f"together: {one.name}: {unit.factor * one.effect.estimate:+{unit.exact}} beyond the sum, {together(one)}"
+            for one in _sure(found)
+        ],
+        "",
+    )
+    parts.append(_arms(found.costs, found.metric, unit))
+    parts += _lines([f"concern: {one.arm + ': ' if one.arm else ''}{one.words}" for one in found.concerns], "yellow")
+    parts += _lines([f"left out: {run_dir}: {reason}" for run_dir, reason in found.study.missing], "red")
+    parts += _lines([f"nothing can be said of {choice}: {reason}" for choice, reason in found.left_out], "yellow")
+    unpaired = [one for one in found.contrasts if one.n_unpaired]
+    parts += _lines([f"{one.name}: {one.n_unpaired} runs have no partner with their seed and settings" for one in unpaired], "")
+    return Group(*parts)
 
 
-def _verdicts(found: Sequence[Contrast], metric: str) -> Table:
-    title = f"What each choice changes ({metric}, points)"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
-    for name in ("choice", "against"):
-        table.add_column(name)
+def _sure(found: Findings) -> list[Interaction]:
+    return [one for one in found.interactions if one.verdict.word in ("helps", "hurts")]
+
+
+def _lines(texts: Sequence[str], style: str) -> list[Text]:
+    # A path is not broken: it can be copied.
+    shown = [Text(cut(text, _CHARACTERS), style=style, no_wrap=True, overflow="ignore") for text in texts[:_MAX_LINES]]
+    return shown + ([Text(f"and {len(texts) - _MAX_LINES} more", style=style)] if len(texts) > _MAX_LINES else [])
+
+
+def _verdicts(contrasts: Sequence[Contrast], found: Findings) -> Table:
+    unit = found.unit
+    table = _table(f"\nWhat each choice changes ({found.metric}, {unit.name})", ("choice", "against"))
     for name in ("effect", "95% interval", "seeds", "better in", "p", "seconds"):
         table.add_column(name, justify="right")
     table.add_column("verdict")
-    for contrast in found:
-        low, high = contrast.effect.interval()
-        colour = _COLOURS.get(contrast.verdict.word)
-        words = f"[{colour}]{contrast.verdict}[/{colour}]" if colour else str(contrast.verdict)
-        numbers = [f"{100 * contrast.effect.estimate:+.2f}", f"{100 * low:+.2f} to {100 * high:+.2f}", str(contrast.effect.n_seeds)]
-        numbers += [f"{contrast.p_better:.0%}", f"{contrast.p_adjusted:.3f}", f"{contrast.seconds:+.0f}"]
-        table.add_row(escape(contrast.name), escape(contrast.baseline), *numbers, words)
+
+    def shown(value: float) -> str:
+        return f"{unit.factor * value:+{unit.exact}}"
+
+    for one in contrasts:
+        low, high = one.effect.interval()
+        numbers = [shown(one.effect.estimate), f"{shown(low)} to {shown(high)}", str(one.effect.n_seeds)]
+        numbers += [f"{one.p_better:.0%}", f"{one.p_adjusted:.3f}", f"{one.seconds:+.0f}"]
+        doubted = " (see concerns)" if found.concerns_of(one) else ""
+        verdict = Text(f"{one.verdict}{doubted}", style=_COLOURS.get(one.verdict.word, ""))
+        table.add_row(_name(one.name), _name(one.baseline), *numbers, verdict)
     return table
 
 
-def _arms(study: Study, metric: str) -> Table:
-    table = Table(title="\nArms", title_justify="left", title_style="bold", box=None, pad_edge=False)
-    table.add_column("arm")
+def _arms(arms: Sequence[ArmCost], metric: str, unit: Unit) -> Table:
+    table = _table("\nArms", ("arm",))
     for name in ("runs", f"mean {metric}", "sd over seeds", "steps", "seconds"):
         table.add_column(name, justify="right")
-    for arm, runs in study.arms().items():
-        scores = [100 * run.record["metrics"]["test"][metric] for run in runs]
-        spread = f"{stdev(scores):.2f}" if len(scores) > 1 else "·"
-        steps = sorted({run.record["budget"]["steps"] for run in runs})
-        seconds = fmean(run.record["cost"]["prepare_seconds"] + run.record["cost"]["train_seconds"] for run in runs)
-        shown = str(steps[0]) if len(steps) == 1 else f"{steps[0]}–{steps[-1]}"
-        table.add_row(escape(arm) or "(one arm)", str(len(runs)), f"{fmean(scores):.2f}", spread, shown, f"{seconds:.0f}")
+    for arm in arms[:_MAX_ARMS]:
+        spread = "·" if arm.sd is None else f"{unit.factor * arm.sd:{unit.exact}}"
+        numbers = (str(arm.n_runs), f"{unit.factor * arm.mean:{unit.exact}}", spread, f"{arm.steps:.0f}", f"{arm.seconds:.0f}")
+        table.add_row(_name(arm.arm or "(one arm)"), *numbers)
+    if len(arms) > _MAX_ARMS:
+        table.add_row(f"and {len(arms) - _MAX_ARMS} more")
     return table
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _name(name: str) -> Text:
+    return Text(cut(name, _CHARACTERS))

@@ -26,7 +26,7 @@ from prepsweep.choices import choices_of
 from prepsweep.launch.child import FAILED, OUT_OF_MEMORY, exit_with
 from prepsweep.launch.scheduler import MOST_ATTEMPTS, Outcome
 from prepsweep.preemption import SIGNALS, preemptible
-from prepsweep.preflight.compose import register_resolvers
+from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.record import RECORD_FILE, mark_failed, plain_config, read_record
 
 _FROZEN = "frozen.json"

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from prepsweep.cache import Cache
 from prepsweep.pipeline import prepare_stage
-from prepsweep.preflight.compose import register_resolvers
+from prepsweep.preflight.resolvers import register_resolvers
 
 
 def prepare_shared(cfg: DictConfig, key: str, **_: object) -> None:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from prepsweep.leaks.leak import Leak, leak
 from prepsweep.leaks.words import Mask, class_names, codes, folded, stream_of
-from prepsweep.schema import SPLITS, text_columns
+from prepsweep.schema import CLASSES, SPLITS, text_columns
 from prepsweep.sources.files import short
 from prepsweep.text import as_one
 
@@ -19,7 +19,8 @@ def made_leaks(whole: pa.Table, train: pa.Table) -> Iterator[Leak]:
     """Leaks of the rows with a new text in `train`, made from the train rows of `whole`."""
     children, parents = _rewritten(whole, train)
     if len(children):
-        yield from _names_of_others(children, parents, sorted(pc.unique(whole.column("label")).to_pylist()))
+        if CLASSES not in whole.column_names:
+            yield from _names_of_others(children, parents, sorted(pc.unique(whole.column("label")).to_pylist()))
         yield from _texts_of_others(children, parents, whole)
 
 

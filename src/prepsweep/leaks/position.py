@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from prepsweep.leaks.leak import Leak, leak
 from prepsweep.leaks.words import Numbers, codes
-from prepsweep.schema import COLUMNS, SPLITS, TEXT_PAIR
+from prepsweep.schema import COLUMNS, OPTIONAL_COLUMNS, SPLITS
 
 _MIN_ROWS = 50
 # Classes that take turns: in a period of up to so many rows.
@@ -31,7 +31,7 @@ def telling_order(source: pa.Table) -> Iterator[Leak]:
 
 def telling_columns(source: pa.Table) -> Iterator[Leak]:
     """Further columns (a group, a time, an id) in whose order the label follows from that of a row before."""
-    for name in [name for name in source.column_names if name not in (*COLUMNS, TEXT_PAIR)]:
+    for name in [name for name in source.column_names if name not in (*COLUMNS, *OPTIONAL_COLUMNS)]:
         there = source.filter(pc.not_equal(pc.utf8_trim_whitespace(source.column(name).cast(pa.string())), ""))
         ordered = there.take(_order(there, name))
         _, found = _predicted(codes(ordered.column("label")))

@@ -10,7 +10,7 @@ import numpy as np
 from prepsweep.leaks.leak import Leak, leak
 from prepsweep.leaks.splits import Splits
 from prepsweep.leaks.words import Numbers, Stream, class_names
-from prepsweep.schema import SPLITS
+from prepsweep.schema import CLASSES, SPLITS
 from prepsweep.sources.files import short
 
 _MIN_PRECISION = 0.99
@@ -67,7 +67,9 @@ def _tells(n_right: int, n_with: int, share: float, *, n_tokens: int) -> bool:
 
 
 def names_in_texts(splits: Splits) -> Iterator[Leak]:
-    """Classes whose name is in most of their own texts, and in less than half that share of the others'."""
+    """Classes whose name is in most of their own texts, and in less than half that share of the others'; not where a label is no name."""
+    if CLASSES in splits.table.column_names:
+        return
     for label, words in class_names(splits.classes):
         named = splits.tokens.words.rows_with(words)
         own = splits.labels == splits.classes.index(label)

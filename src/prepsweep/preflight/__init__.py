@@ -8,18 +8,18 @@ from typing import Any
 
 from prepsweep.cache import Cache
 from prepsweep.leaks.guards import split_leaks
+from prepsweep.methods.configured import check_method
 from prepsweep.pipeline import split_rows
 from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, planned
 from prepsweep.preflight.choosing import refuse_choice_on_test
-from prepsweep.preflight.compose import composed, register_resolvers
+from prepsweep.preflight.compose import composed
 from prepsweep.preflight.runs import Run, alike, resolved
 from prepsweep.preflight.values import PLAIN_GROUPS, check_values
 from prepsweep.stages import PREPARATION
-from prepsweep.tasks.losses import check_loss
-from prepsweep.tasks.mixup import check_mixup
+from prepsweep.tasks.options import check_task
 from prepsweep.terminal import warn_of_leaks
 
-__all__ = ["Checked", "check", "register_resolvers"]
+__all__ = ["Checked", "check", "check_configurations"]
 
 # What decides the rows of a run, but for the seeds.
 _ROWS = ("data", *PREPARATION, "paths", "runtime", "guards")
@@ -37,23 +37,29 @@ class Checked:
     searches: bool = False
 
 
-def check(overrides: list[str], *, multirun: bool) -> Checked:
+def check_configurations(overrides: list[str], *, multirun: bool) -> tuple[list[Run], bool]:
+    """The runs of a command, found sound as far as that can be seen before a row is read, and whether a sweeper searches."""
+    composed_, is_search = composed(overrides, multirun=multirun)
+    runs = resolved(composed_)
+    _check_each(runs)
+    return runs, is_search
+
+
+def check(overrides: list[str], *, multirun: bool, keep: bool = True) -> Checked:
     """Compose and validate every run of the command.
 
     Rows are read and split here for each distinct preparation, since only then can a class that is too small be seen;
-    what that computed is kept in memory and goes to the cache once every run is found sound.
+    what that computed is kept in memory and goes to the cache once every run is found sound, unless it is not to be kept.
     """
-    composed_, is_search = composed(overrides, multirun=multirun)
-    runs = resolved(composed_)
-    _check_configurations(runs)
+    runs, is_search = check_configurations(overrides, multirun=multirun)
     caches: dict[str, Cache] = {}
     _check_rows(runs, caches)
-    for cache in caches.values():
+    for cache in caches.values() if keep else ():
         cache.flush()
     return Checked(runs, caches, is_search)
 
 
-def _check_configurations(runs: list[Run]) -> None:
+def _check_each(runs: list[Run]) -> None:
     """Each check once for all runs that agree in what it looks at."""
     for run, *_ in alike(runs, "seed", "data", *PLAIN_GROUPS):
         check_values(run.config)
@@ -62,8 +68,9 @@ def _check_configurations(runs: list[Run]) -> None:
     for run in runs:
         refuse_choice_on_test(run.config)
     for run, *_ in alike(runs, "task"):
-        check_loss(run.cfg.task.loss)
-        check_mixup(run.cfg.task)
+        check_task(run.cfg.task)
+    for run, *_ in alike(runs, "method"):
+        check_method(run.cfg.method)
 
 
 def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
+from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -17,28 +17,16 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from prepsweep.errors import Refused, nearest
+from prepsweep.errors import Refused, nearest, refusal_behind
+from prepsweep.preflight.doors import check_search_path, refuse_planted_plugins
+from prepsweep.preflight.hydra_part import check_hydra_part
+from prepsweep.preflight.references import refuse_growing
+from prepsweep.preflight.secrets import refuse_secrets, refuse_secrets_in_overrides
 from prepsweep.preflight.sweepers import bounds, combinations, merged, params_of, refuse_missing_plugin, searches
 from prepsweep.preflight.variants import Composed, compose_variants
-from prepsweep.record import plain_config, run_id
 
 CONF_MODULE = "prepsweep.conf"
 _PLACES = {"dir": "${paths.multirun_dir}/${study}", "subdir": "${run_id:}"}  # as in conf/hydra/default.yaml
-
-
-def register_resolvers() -> None:
-    """Make `${run_id:}` and `${user_cache:}` known to OmegaConf."""
-    OmegaConf.register_new_resolver("run_id", _run_id_of_root, replace=True)
-    OmegaConf.register_new_resolver("user_cache", _user_cache, replace=True)
-
-
-def _run_id_of_root(*, _root_: DictConfig) -> str:
-    return run_id(plain_config(_root_))
-
-
-def _user_cache() -> str:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return str(Path(home) / "prepsweep")
 
 
 def compose_runs(overrides: list[str], *, multirun: bool) -> list[DictConfig]:
@@ -48,7 +36,7 @@ def compose_runs(overrides: list[str], *, multirun: bool) -> list[DictConfig]:
 
 def composed(overrides: list[str], *, multirun: bool) -> tuple[list[Composed], bool]:
     """The configurations, and whether they are only the bounds of a search, see `sweepers.bounds`."""
-    with initialize_config_module(CONF_MODULE, version_base="1.3"):
+    with _initialized(overrides):
         parsed, is_search = _parsed(overrides), False
         _check(parsed, multirun=multirun)
         if multirun:
@@ -60,10 +48,25 @@ def composed(overrides: list[str], *, multirun: bool) -> tuple[list[Composed], b
 
 def swept(overrides: list[str]) -> list[Override]:
     """The overrides of a sweep, those that its YAML adds in `hydra.sweeper.params` among them."""
-    with initialize_config_module(CONF_MODULE, version_base="1.3"):
+    with _initialized(overrides):
         parsed = _parsed(overrides)
         _check(parsed, multirun=True)
         return _swept(overrides, parsed)[0]
+
+
+def check_shown(overrides: list[str]) -> None:
+    """Refuse what would run code although the command only shows something: Hydra sets its loggers up for `--help`."""
+    with _initialized(overrides):
+        _check(_parsed(overrides), multirun=True)
+        _compose([one for one in overrides if one.lstrip("+~").startswith(("hydra", "experiment"))])
+
+
+@contextmanager
+def _initialized(overrides: list[str]) -> Iterator[None]:
+    refuse_planted_plugins()
+    refuse_secrets_in_overrides(overrides)
+    with initialize_config_module(CONF_MODULE, version_base="1.3"):
+        yield
 
 
 def _swept(overrides: list[str], parsed: list[Override]) -> tuple[list[Override], bool]:
@@ -82,8 +85,12 @@ def _parsed(overrides: list[str]) -> list[Override]:
 
 
 def _check(parsed: list[Override], *, multirun: bool) -> None:
+    places = [override.value() for override in parsed if override.key_or_group == "hydra.searchpath"]
+    check_search_path([str(place) for given in places for place in (given if isinstance(given, list) else [given])])
     for override in parsed:
         key = override.get_key_element()
+        if key.lstrip("+") == "hydra.mode":
+            raise Refused(key, "says whether it is a sweep", "add -m for a sweep, nothing for a run")
         if "@" in key and not override.is_delete() and (override.value() is None or isinstance(override.value(), list)):
             group = key.partition("@")[0].lstrip("+")
             raise Refused(key, "takes one option", f"name one of the group {group}, or one that wraps several, such as {group}=one_of")
@@ -98,11 +105,23 @@ def _check(parsed: list[Override], *, multirun: bool) -> None:
 def _compose(overrides: list[str]) -> DictConfig:
     with _refused(overrides):
         cfg = compose("config", overrides, return_hydra_config=True)
+        raw: dict[str, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
+        foreign = any(one.lstrip("+").startswith(("experiment", "hydra.searchpath")) for one in overrides)
+        if foreign:
+            refuse_growing(raw)
+        check_hydra_part(cfg, raw, partial(_said_by_us, overrides) if foreign else None)
+        refuse_secrets({key: value for key, value in raw.items() if key != "hydra"})
         _refuse_other_places(OmegaConf.to_container(cfg.hydra.sweep, resolve=False))  # type: ignore[arg-type]
         with open_dict(cfg):
             del cfg["hydra"]
         OmegaConf.resolve(OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in ("data", "model", "preprocess")]))
         return cfg
+
+
+def _said_by_us(overrides: list[str]) -> DictConfig:
+    """What the command line says of Hydra's part and of places, without any file that it names."""
+    ours = [one for one in overrides if one.lstrip("+~").startswith(("hydra", "paths")) and "hydra.searchpath" not in one]
+    return compose("config", ours, return_hydra_config=True)
 
 
 def _refuse_other_places(sweep: dict[str, str]) -> None:
@@ -123,7 +142,8 @@ def _refused(overrides: list[str]) -> Iterator[None]:
     except ConfigCompositionException as error:
         raise _unknown_key(error, overrides) from error
     except (HydraException, OmegaConfBaseException) as error:
-        raise Refused("command line", " ".join(str(error).split()), "see python train.py --help") from error
+        refused = refusal_behind(error)
+        raise refused or Refused("command line", " ".join(str(error).split()), "see python train.py --help") from error
 
 
 def _unknown_option(error: MissingConfigException) -> Refused:
@@ -153,7 +173,10 @@ def _unknown_key(error: ConfigCompositionException, overrides: list[str]) -> Ref
     parent, _, name = full_key.rpartition(".")
     # With the options that were chosen: their keys are the ones that can be meant.
     choices = [item for item in overrides if "." not in item.partition("=")[0].partition("@")[0] and not item.startswith(("~", full_key))]
-    base = compose("config", choices)
+    try:
+        base = compose("config", choices)
+    except HydraException:
+        return Refused(full_key, "cannot be set so", "see python train.py --help")
     node = OmegaConf.select(base, parent) if parent else base
     known = [str(k) for k in node if k != "hydra" and not str(k).startswith("_")] if isinstance(node, DictConfig) else []
     return Refused(full_key, "unknown option", nearest(name, known) if known else "see python train.py --help")

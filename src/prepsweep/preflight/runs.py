@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +15,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from prepsweep.errors import Refused
+from prepsweep.errors import Refused, refusal_behind
 from prepsweep.identity import hash_json
 from prepsweep.planning import Planned
 from prepsweep.preflight.values import check_values
@@ -76,8 +76,11 @@ def _plain(cfg: DictConfig, parts: Iterable[str]) -> dict[str, Any]:
         nodes = ((part, cfg[part]) for part in parts)
         return {part: OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node for part, node in nodes}
     except OmegaConfBaseException as error:
+        if (refused := refusal_behind(error)) is not None:
+            raise refused from error
         # A value that is missing is said better by its own check.
-        check_values(cfg)
+        with suppress(OmegaConfBaseException):
+            check_values(cfg)
         raise Refused(str(error.full_key or "command line"), " ".join(str(error).split()), "check the ${…} in the value") from error
 
 

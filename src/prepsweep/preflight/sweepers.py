@@ -44,6 +44,9 @@ def searches(sweeper: DictConfig) -> bool:
 def params_of(sweeper: DictConfig) -> list[str]:
     """`hydra.sweeper.params` as overrides: what a sweep that is written in YAML adds before those of the command line."""
     params = OmegaConf.select(sweeper, "params")
+    for key in map(str, params or {}):
+        if key.lstrip("+~").startswith(("hydra", "paths")):
+            raise Refused(f"hydra.sweeper.params.{key}", "a sweep does not vary where files go or what is started", "take it out")
     return [f"{key}={value}" for key, value in (params or {}).items()]
 
 

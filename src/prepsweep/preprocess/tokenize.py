@@ -14,7 +14,8 @@ from prepsweep.checkpoints import TOKENIZER_FILES, checkpoint_folder, content_of
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, dataset_of, drop, table_of
 from prepsweep.progress import track
-from prepsweep.schema import TEXT_PAIR, text_columns
+from prepsweep.row_classes import by_class
+from prepsweep.schema import TEXT_PAIR, TOKENS, WORD_STARTS, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -46,12 +47,12 @@ def fingerprint(*, checkpoint: str, revision: str | None, **_: object) -> dict[s
 
 
 def check_rows(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str, **_: object) -> None:
-    """Refuse pairs that cannot be read whole or in windows; under `truncation=error`, rows of which one is too long."""
+    """Refuse pairs and tokens that cannot be read in windows; under `truncation=error`, rows of which one is too long."""
     table = table_of(dataset)
     _refuse_pairs(table, max_length, truncation)
     if truncation == "error":
-        tokenizer = _tokenizer(checkpoint, revision)
-        _refuse_long(tokenizer, table, _cut(tokenizer, table, max_length).column("truncated"), max_length)
+        tokenizer = _tokenizer(checkpoint, revision, words=TOKENS in table.column_names)
+        _refuse_long(tokenizer, table, cut(tokenizer, table, max_length).column("truncated"), max_length)
 
 
 def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str, stride: int) -> Dataset | Result:
@@ -65,16 +66,18 @@ def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_len
     A pair is one sequence, its texts parted as the model was trained to read them; where the tokenizer numbers them (BERT's
     does, RoBERTa's not), `token_type_ids` tell which text a token is of. A pair that is too long loses tokens at the end of
     the longer text until it fits or both are of one length, and then of both (`longest_first`). There are no windows of pairs.
+
+    Of rows with `tokens` these are read, and `word_starts` says where each begins, -1 for one that was cut or left nothing.
     """
     table = table_of(dataset)
     _refuse_pairs(table, max_length, truncation)
-    tokenizer = _tokenizer(checkpoint, revision)
+    tokenizer = _tokenizer(checkpoint, revision, words=TOKENS in table.column_names)
     if truncation == "window":
-        ids = pa.chunked_array(_windows(tokenizer, table.column("text"), max_length, stride), pa.list_(pa.list_(pa.int32())))
+        ids = pa.chunked_array(windows(tokenizer, table.column("text"), max_length, stride), pa.list_(pa.list_(pa.int32())))
         too_long = pc.greater(pc.list_value_length(ids), 1)
         read = pa.table({"input_ids": ids, "truncated": pc.and_(too_long, False)})
         return Result(_in_place_of_texts(table, read), facts=_window_facts(table, ids, too_long))
-    read = _cut(tokenizer, table, max_length)
+    read = cut(tokenizer, table, max_length)
     too_long = read.column("truncated")
     if truncation == "error":
         _refuse_long(tokenizer, table, too_long, max_length)
@@ -86,18 +89,19 @@ def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_len
     return rows
 
 
-def _tokenizer(checkpoint: str, revision: str | None) -> Any:
+def _tokenizer(checkpoint: str, revision: str | None, *, words: bool) -> Any:
     from transformers import AutoTokenizer
 
     folder = checkpoint_folder(checkpoint, revision=revision, patterns=TOKENIZER_FILES, where=_CHECKPOINT)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # A word of its own is read as in the middle of a text (RoBERTa, GPT-2).
+    tokenizer = AutoTokenizer.from_pretrained(folder, **({"add_prefix_space": True} if words else {}))
     if not tokenizer.is_fast:
         raise Refused(_CHECKPOINT, f"{checkpoint} has no fast tokenizer", "choose a checkpoint with a tokenizer.json")
     return tokenizer
 
 
 def _in_place_of_texts(table: pa.Table, read: pa.Table) -> Dataset:
-    rows = table.drop_columns(text_columns(table.column_names))
+    rows = table.drop_columns([name for name in (*text_columns(table.column_names), TOKENS) if name in table.column_names])
     for name in read.column_names:
         rows = rows.append_column(name, read.column(name))
     return dataset_of(rows)
@@ -110,8 +114,12 @@ def _encoded(tokenizer: Any, columns: Sequence[pa.ChunkedArray], **options: Any)
         yield tokenizer(*part, return_attention_mask=False, **options)
 
 
-def _cut(tokenizer: Any, table: pa.Table, max_length: int) -> pa.Table:
+def cut(tokenizer: Any, table: pa.Table, max_length: int) -> pa.Table:
     """`input_ids` of at most `max_length` tokens, which rows were `truncated`, and `token_type_ids` of pairs where there are any."""
+    if TOKENS in table.column_names:
+        kinds = {"input_ids": pa.list_(pa.int32()), WORD_STARTS: pa.list_(pa.int32()), "truncated": pa.bool_()}
+        found = _cut_words(tokenizer, [table.column(TOKENS)], max_length)
+        return pa.concat_tables([pa.schema(kinds).empty_table(), *(pa.table(part, pa.schema(kinds)) for part in found)])
     columns = [table.column(name) for name in text_columns(table.column_names)]
     found = (_cut_pairs if len(columns) > 1 else _cut_texts)(tokenizer, columns, max_length)
     typed = len(columns) > 1 and any(tokenizer("a", "b", return_token_type_ids=True)[TYPES])
@@ -127,6 +135,27 @@ def _cut_texts(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: i
         full = pc.equal(ids.value_lengths(), max_length).to_pylist()
         cut = [is_full and bool(encoded.encodings[row].overflowing) for row, is_full in enumerate(full)]
         yield {"input_ids": ids, "truncated": pa.array(cut, pa.bool_())}
+
+
+def _cut_words(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: int) -> Iterator[dict[str, pa.Array]]:
+    options = {"is_split_into_words": True, "truncation": True, "return_token_type_ids": False, "max_length": max_length}
+    n_before = 0
+    for encoded in _encoded(tokenizer, columns, **options):
+        n_words = columns[0].slice(n_before, len(encoded["input_ids"])).combine_chunks().value_lengths().to_pylist()
+        n_before += len(n_words)
+        starts = [_first_pieces(encoded.word_ids(row), n).tolist() for row, n in enumerate(n_words)]
+        cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
+        ids = _lists(encoded["input_ids"], np.int32)
+        yield {"input_ids": ids, WORD_STARTS: _lists(starts, np.int32), "truncated": pa.array(cut, pa.bool_())}
+
+
+def _first_pieces(words: Sequence[int | None], n_words: int) -> NDArray[np.int64]:
+    """For each word the place of its first token id, -1 where it has none; `words` says for each id which word it is of."""
+    of_ids = np.array([n_words if word is None else word for word in words], dtype=np.int64)
+    found, places = np.unique(of_ids, return_index=True)
+    starts = np.full(n_words + 1, -1)
+    starts[found] = places
+    return starts[:-1]
 
 
 def _cut_pairs(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: int) -> Iterator[dict[str, pa.Array]]:
@@ -152,7 +181,7 @@ def _longest_first(sides: Sequence[int | None], max_length: int, *, left: bool) 
     return np.setdiff1d(np.arange(len(sides)), np.concatenate(gone))
 
 
-def _windows(tokenizer: Any, texts: pa.ChunkedArray, max_length: int, stride: int) -> Iterator[pa.Array]:
+def windows(tokenizer: Any, texts: pa.ChunkedArray, max_length: int, stride: int) -> Iterator[pa.Array]:
     """Token ids in windows: for each row a list of lists."""
     options = {"truncation": True, "return_token_type_ids": False, "return_overflowing_tokens": True}
     for encoded in _encoded(tokenizer, [texts], max_length=max_length, stride=stride, **options):
@@ -169,12 +198,15 @@ def _lists(rows: list[list[int]], kind: type[np.signedinteger[Any]]) -> pa.Array
 
 
 def _window_facts(table: pa.Table, ids: pa.ChunkedArray, too_long: pa.ChunkedArray) -> dict[str, Any]:
-    counted = pc.value_counts(table.column("label").filter(too_long)).to_pylist()
+    counted = pc.value_counts(by_class(table.filter(too_long)).column("label")).to_pylist()
     in_windows = dict(sorted((found["values"], found["counts"]) for found in counted))
     return {"n_windows": pc.sum(pc.list_value_length(ids)).as_py() or 0, "rows_in_windows": in_windows}
 
 
 def _refuse_pairs(table: pa.Table, max_length: int, truncation: str) -> None:
+    if TOKENS in table.column_names and truncation == "window":
+        fix = f"raise {_WHERE}.max_length, or choose truncate, drop or error"
+        raise Refused(f"{_WHERE}.truncation", "tokens with tags are not read in windows", fix)
     if TEXT_PAIR not in table.column_names:
         return
     if truncation == "window":
@@ -186,9 +218,10 @@ def _refuse_pairs(table: pa.Table, max_length: int, truncation: str) -> None:
 
 
 def _refuse_long(tokenizer: Any, table: pa.Table, too_long: pa.ChunkedArray, max_length: int) -> None:
-    long = [table.column(name).filter(too_long).to_pylist() for name in text_columns(table.column_names)]
+    words = TOKENS in table.column_names
+    long = [table.column(name).filter(too_long).to_pylist() for name in ([TOKENS] if words else text_columns(table.column_names))]
     if long[0]:
-        longest = max(len(ids) for ids in tokenizer(*long, verbose=False)["input_ids"])
+        longest = max(len(ids) for ids in tokenizer(*long, is_split_into_words=words, verbose=False)["input_ids"])
         what = f"{len(long[0]):,} of {len(table):,} rows are longer than {max_length} tokens, the longest has {longest:,}"
         raise Refused(_WHERE, what, f"raise {_WHERE}.max_length, or set {_WHERE}.truncation to truncate, drop or window")
 
@@ -196,7 +229,7 @@ def _refuse_long(tokenizer: Any, table: pa.Table, too_long: pa.ChunkedArray, max
 def _refuse_empty_class(table: pa.Table, leaves: pa.ChunkedArray, max_length: int) -> None:
     """Refuse to drop all train rows of a class: a model of the other classes would be trained in silence."""
     train = pc.equal(table.column("split"), "train")
-    kept = pc.unique(table.column("label").filter(pc.and_not(train, leaves))).to_pylist()
-    for label in sorted(set(pc.unique(table.column("label").filter(train)).to_pylist()) - set(kept)):
+    there, kept = (pc.unique(by_class(table.filter(rows)).column("label")).to_pylist() for rows in (train, pc.and_not(train, leaves)))
+    for label in sorted(set(there) - set(kept)):
         what = f"drop leaves no train row of class {label!r}: all are longer than {max_length} tokens"
         raise Refused(f"{_WHERE}.truncation", what, f"raise {_WHERE}.max_length, or choose truncate or window")

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.cells import cell_len
-
-from prepsweep.visible import cut
+from prepsweep.visible import fitting
 
 # In units of the SVG, which are about pixels on a phone.
 WIDTH = 360
@@ -62,11 +60,3 @@ def axis(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Size of a histogram, and the words at the left and right end of it."""
     edges = facts["length"]["histogram"]["edges"]
     return {"width": WIDTH, "height": _HEIGHT, "base": _BOTTOM, "first": edges[0], "last": edges[-2]}
-
-
-def fitting(label: str, n_cells: int) -> str:
-    """`label` without unseen characters, cut to a width; a Chinese character is two cells wide."""
-    shown = cut(label, n_cells)
-    while cell_len(shown) > n_cells:
-        shown = f"{shown[:-2]}…"
-    return shown

@@ -43,17 +43,22 @@ def cross_fitted(vectors: NDArray[np.float32], codes: NDArray[np.intp], folds: N
     `codes` count the classes from 0, and each class is in at least two folds. `penalty` is that on the squared
     coefficients, 1 / C of scikit-learn: high enough, and the model does not learn the wrong labels by heart.
     """
+    found = np.zeros((len(codes), int(codes.max()) + 1))
+    for fold in track(np.unique(folds).tolist(), "fitting without each fold"):
+        held_out = folds == fold
+        found[held_out] = fitted(vectors[~held_out], codes[~held_out], vectors[held_out], penalty=penalty)
+    return found
+
+
+def fitted(vectors: NDArray[np.float32], codes: NDArray[np.intp], others: NDArray[np.float32], *, penalty: float) -> NDArray[np.float64]:
+    """Probabilities of the classes in `codes` for the rows of `others`, by a logistic regression on `vectors`."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    found = np.zeros((len(codes), int(codes.max()) + 1))
     # One thread: the same bits whatever the machine has, and ten times as fast where another program uses its cores.
     with threadpool_limits(1), warnings.catch_warnings():
         # A fit that has not come to rest in 1,000 steps is near enough: what counts is the order of the probabilities.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for fold in track(np.unique(folds).tolist(), "fitting without each fold"):
-            held_out = folds == fold
-            model = LogisticRegression(C=1 / penalty, max_iter=1000).fit(vectors[~held_out], codes[~held_out])
-            found[held_out] = model.predict_proba(vectors[held_out])
-    return found
+        model = LogisticRegression(C=1 / penalty, max_iter=1000).fit(vectors, codes)
+        return np.asarray(model.predict_proba(others))

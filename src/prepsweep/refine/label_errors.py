@@ -17,6 +17,7 @@ from prepsweep.embeddings import content_of_encoder, embed_rows
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, drop, table_of, with_column
 from prepsweep.randomness import draw_order
+from prepsweep.refine.fine_tuned import cross_fine_tuned
 from prepsweep.refine.folds import LEFT_OUT, cross_fitted, fold_of_rows
 
 if TYPE_CHECKING:
@@ -62,13 +63,17 @@ def label_errors(
     method: str,
     min_confidence: float,
     action: str,
+    fine_tuned: str | None,
+    epochs: int,
+    learning_rate: float,
 ) -> Result:
     """Train rows whose label is probably wrong leave as `label_error`, are relabelled, weigh less, or are reported only.
 
     Northcutt, Jiang & Chuang 2021 (https://doi.org/10.1613/jair.1.12125) as cleanlab has it: a class probability is high or low
     for a row by comparison with the mean over the rows that bear that class. Probabilities come from a logistic
     regression on embeddings that was fitted without the row's fold (rows of one `group` lie in one fold), so that no row
-    vouches for itself; pairs of texts are embedded as `embeddings.embed_rows` says.
+    vouches for itself; pairs of texts are embedded as `embeddings.embed_rows` says. With `fine_tuned`, a checkpoint, they are
+    those of the model itself, fine-tuned `n_folds` times for `epochs` each: as many trainings, but what it finds hard is what counts.
     `method` is cleanlab's `filter_by`; a suspected row also needs `min_confidence` in its suggested class. `down_weight`
     multiplies the weight by the probability of the given class.
 
@@ -77,29 +82,45 @@ def label_errors(
     A class of fewer rows (or groups) than `n_folds` is neither judged nor suggested. The row that fits its class best
     stays, so that no class is emptied. Only rows of train are judged.
     """
-    check(n_folds=n_folds, penalty=penalty, method=method, min_confidence=min_confidence, action=action)
+    check(
+        n_folds=n_folds,
+        penalty=penalty,
+        method=method,
+        min_confidence=min_confidence,
+        action=action,
+        epochs=epochs,
+        learning_rate=learning_rate,
+    )
     check_rows(dataset, n_folds=n_folds)
     table = table_of(dataset)
     order, folds = _folds(table, draw_order(table.column("uid").to_pylist(), seed=seed, stage="label_errors"), n_folds)
     rows, folds = order[folds != LEFT_OUT], folds[folds != LEFT_OUT]
     judged_rows = table.take(pa.array(rows))
     labels = judged_rows.column("label").to_pylist()
-    vectors = embed_rows(judged_rows, checkpoint=checkpoint, revision=revision, max_length=max_length, batch_size=batch_size, device=device)
     classes, given = np.unique(np.asarray(labels, dtype=object), return_inverse=True)
-    probabilities = cross_fitted(vectors, given, folds, penalty=penalty)
+    reading: dict[str, Any] = {"revision": revision, "max_length": max_length, "batch_size": batch_size, "device": device}
+    if fine_tuned is None:
+        probabilities = cross_fitted(embed_rows(judged_rows, checkpoint=checkpoint, **reading), given, folds, penalty=penalty)
+    else:
+        recipe: dict[str, Any] = {"epochs": epochs, "learning_rate": learning_rate, "seed": seed}
+        probabilities = cross_fine_tuned(judged_rows, given, folds, checkpoint=fine_tuned, **reading, **recipe)
     judged = _judge(rows, classes.tolist(), given, probabilities, method, min_confidence)
     return Result(_acted(dataset, judged, action), _facts(table, judged), _evidence(table, judged))
 
 
-def check(*, n_folds: int, penalty: float, method: str, min_confidence: float, action: str, **_: object) -> None:
+def check(
+    *, n_folds: int, penalty: float, method: str, min_confidence: float, action: str, epochs: int, learning_rate: float, **_: object
+) -> None:
     """Refuse an unknown method or action, and numbers out of range."""
     for name, value, known in (("method", method, METHODS), ("action", action, ACTIONS)):
         if value not in known:
             raise Refused(f"{_WHERE}.{name}", f"no {name} {value!r}", nearest(str(value), known))
-    if n_folds < 2:
-        raise Refused(f"{_WHERE}.n_folds", f"must be at least 2, got {n_folds}", "5 is usual")
-    if not penalty > 0:
-        raise Refused(f"{_WHERE}.penalty", f"must be above 0, got {penalty}", f"try {_WHERE}.penalty=1")
+    for name, count, least, usual in (("n_folds", n_folds, 2, 5), ("epochs", epochs, 1, 2)):
+        if count < least:
+            raise Refused(f"{_WHERE}.{name}", f"must be at least {least}, got {count}", f"{usual} is usual")
+    for name, number, fair in (("penalty", penalty, "1"), ("learning_rate", learning_rate, "1e-4")):
+        if not number > 0:
+            raise Refused(f"{_WHERE}.{name}", f"must be above 0, got {number}", f"try {_WHERE}.{name}={fair}")
     if not 0 <= min_confidence < 1:
         raise Refused(f"{_WHERE}.min_confidence", f"must be at least 0 and below 1, got {min_confidence}", "0 asks for none")
 
@@ -113,10 +134,12 @@ def check_rows(dataset: Dataset, *, n_folds: int, **_: object) -> None:
         raise Refused(_WHERE, what, f"lower {_WHERE}.n_folds, or use refine=none")
 
 
-def fingerprint(*, checkpoint: str, revision: str | None, **_: object) -> dict[str, str]:
-    """Content hashes of the encoder; refuses where cleanlab is not installed."""
+def fingerprint(*, checkpoint: str, revision: str | None, fine_tuned: str | None, **_: object) -> dict[str, str]:
+    """Content hashes of the encoder or of the model that is fine-tuned; refuses where cleanlab is not installed."""
     if importlib.util.find_spec("cleanlab") is None:
         raise Refused(_WHERE, "cleanlab is not installed", "pip install 'prepsweep[labels]'")
+    if fine_tuned is not None:
+        return content_of_encoder(fine_tuned, revision, where=f"{_WHERE}.fine_tuned")
     return content_of_encoder(checkpoint, revision, where=f"{_WHERE}.checkpoint")
 
 

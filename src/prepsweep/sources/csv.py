@@ -15,9 +15,12 @@ from prepsweep.sources.files import GivenFile, given_files, open_text, said
 from prepsweep.sources.hooks import check as check_columns
 from prepsweep.sources.hooks import fingerprint
 from prepsweep.sources.table import Columns, Rows, dataset_from, first
+from prepsweep.sources.table import unlabelled as no_labels
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from prepsweep.label_kinds import Labels
 
 __all__ = ["check", "csv", "fingerprint"]
 # A row must fit into one block of Arrow's reader: room for three of the longest cells.
@@ -36,7 +39,10 @@ def csv(
     label_column: str,
     group_column: str | None,
     time_column: str | None,
+    carry_columns: list[str],
+    unlabelled: bool,
     classes: list[str] | str | None,
+    labels: Labels | None,
     delimiter: str,
 ) -> Dataset:
     """The rows of one to three CSV files, strictly UTF-8 with a header.
@@ -45,9 +51,10 @@ def csv(
     other reader might understand differently is refused with its line. In an export of ours (`prepsweep rows`) the
     apostrophes that keep cells from being formulas are taken out again, see `csv_cells`.
     """
-    columns, separator = Columns(text_column, text_pair_column, label_column, group_column, time_column), _separator(delimiter)
+    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column, carry_columns, unlabelled)
+    separator = _separator(delimiter)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
-    return dataset_from({file.split: _read(file, columns, separator) for file in files}, classes=classes)
+    return dataset_from({file.split: _read(file, columns, separator) for file in files}, classes=classes, labels=labels)
 
 
 def check(*, delimiter: str, **columns: Any) -> None:
@@ -70,10 +77,11 @@ def _read(file: GivenFile, columns: Columns, delimiter: str) -> Rows:
         raise Refused(f"{file.path}:1", "the file has a header and no rows", file.other("a file with rows"))
     layout.check_quotes(body)
     table = _parsed(layout, body, names, columns)
-    texts, labels = table.column(columns.text), table.column(columns.label)
+    texts = table.column(columns.text)
+    labels = table.column(columns.label) if columns.label in names else no_labels(len(table))
     _refuse_blank_lines(layout, body, names, texts, labels)
     further = {name: table.column(column) for name, column in columns.further.items()}
-    rows = Rows(texts, labels, further, where=lambda row: f"{file.path}:{layout.line_of_row(body, row)}")
+    rows = Rows(texts, labels, further, where=lambda row: f"{file.path}:{layout.line_of_row(body, row)}", unlabelled=columns.unlabelled)
     again = first(pc.and_(pc.equal(texts, columns.text), pc.equal(labels, columns.label)))
     if again is not None:
         raise rows.refused(again, "the header again, in the middle of the rows", "take the line out")
@@ -98,7 +106,7 @@ def _refuse_other_layout(layout: Layout) -> None:
 
 
 def _parsed(layout: Layout, body: int, names: list[str], columns: Columns) -> pa.Table:
-    wanted = list(dict.fromkeys(columns.named.values()))
+    wanted = [name for name in dict.fromkeys(columns.named.values()) if name in names]
     quoted = layout.text.data.find(b'"', body, layout.text.end) >= 0
     try:
         table = arrow_csv.read_csv(

@@ -155,12 +155,13 @@ class Layout:
         such a byte. Then the file is strict RFC 4180 and needs no walk.
         """
         data = np.frombuffer(self.text.data, dtype=np.uint8)
-        neighbours = list(self._between + b'"')
+        is_neighbour = np.zeros(256, dtype=bool)
+        is_neighbour[list(self._between + b'"')] = True
         # The first row has a header line before it; the last byte of the file has nothing after it.
         opening, closing = quotes[0::2], quotes[1::2][quotes[1::2] < self.text.end - 1]
-        if len(quotes) % 2 or not np.isin(data[opening - 1], neighbours).all():
+        if len(quotes) % 2 or not is_neighbour[data[opening - 1]].all():
             return False
-        return bool(np.isin(data[closing + 1], neighbours).all())
+        return bool(is_neighbour[data[closing + 1]].all())
 
     def _cell(self, span: tuple[int, int]) -> str:
         cell = self.text.data[span[0] : span[1]].decode()

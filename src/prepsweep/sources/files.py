@@ -16,6 +16,10 @@ from prepsweep.schema import UNSPLIT
 # No text that a model reads is longer; without a bound one broken quote or one bomb takes all memory.
 MAX_CELL_BYTES = 4_000_000
 MAX_COLUMNS = 1000
+_PACKINGS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+# Text packs to a tenth or so, the same line over and over to a few hundredths; a bomb to a thousandth.
+MAX_RATIO = 100
+_LEAST_UNPACKED = 1 << 26
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 12
 # What is often found under another ending: first bytes, name, fix.
@@ -26,7 +30,7 @@ _KINDS = (
     (rb"\x89PNG", "a PNG image", "name the file with the rows"),
     (rb"\xff\xd8\xff|GIF8", "an image", "name the file with the rows"),
     (rb"%PDF-", "a PDF document", "name the file with the rows"),
-    (rb"\x1f\x8b", "a gzip archive", "unpack it with gzip -d"),
+    (rb"\x1f\x8b", "a gzip archive", "unpack it with gzip -d"),  # a text file may be packed once, see `_unpacked`
     (rb"BZh[1-9]1AY&SY", "a bzip2 archive", "unpack it with bzip2 -d"),
     (rb"\xfd7zXZ\x00", "an xz archive", "unpack it with xz -d"),
     (rb"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it with zstd -d"),
@@ -135,14 +139,44 @@ def open_text(file: GivenFile) -> TextFile:
 
 
 def read_bytes(file: GivenFile) -> bytes:
-    """All bytes of a file that is not empty."""
+    """All bytes of a file that is not empty; one that gzip or zstd has packed is unpacked."""
     try:
+        size = file.path.stat().st_size
+        if size > _room():
+            raise Refused(file.key, f"{file.path} has {size:,} bytes, more than half of the free memory", "take a part of it")
         data = file.path.read_bytes()
     except OSError as error:
         raise Refused(file.key, f"cannot read {file.path}: {error.strerror}", "check its permissions") from error
     if not data:
         raise Refused(f"{file.path}:1", "the file is empty (0 bytes)", file.other("another file"))
-    return data
+    packing = next((name for magic, name in _PACKINGS.items() if data.startswith(magic)), None)
+    return data if packing is None else _unpacked(file, data, packing)
+
+
+def _unpacked(file: GivenFile, data: bytes, packing: str) -> bytes:
+    """The bytes that were packed; refused where they are far more than text packs to, long before they fill the memory."""
+    parts: list[bytes] = []
+    limit, n_bytes = min(max(_LEAST_UNPACKED, MAX_RATIO * len(data)), _room()), 0
+    try:
+        with pa.CompressedInputStream(pa.BufferReader(data), packing) as stream:
+            while part := stream.read(_BLOCK_BYTES):
+                parts.append(part)
+                n_bytes += len(part)
+                if n_bytes > limit:
+                    what = f"{len(data):,} bytes of {packing} unpack to over {limit:,}, which no text does"
+                    raise Refused(str(file.path), what, "unpack it and look at it")
+    except (OSError, pa.ArrowException) as error:
+        raise Refused(str(file.path), f"damaged {packing}: {said(error)}", "it is cut off or broken: fetch it again") from error
+    if not n_bytes:
+        raise Refused(f"{file.path}:1", f"the file is empty (0 bytes in {packing})", file.other("another file"))
+    return b"".join(parts)
+
+
+def _room() -> int:
+    """Bytes that a file may have: rows are made of it, which take as much again."""
+    import psutil
+
+    return int(psutil.virtual_memory().available) // 2
 
 
 def refuse_other_kind(file: GivenFile, head: bytes, *, but: str = "") -> None:

@@ -13,11 +13,12 @@ def check(
     label_column: str,
     group_column: str | None,
     time_column: str | None,
+    carry_columns: list[str],
     classes: list[str] | str | None,
     **_: object,
 ) -> None:
     """Refuse values that no data can fit."""
-    Columns(text_column, text_pair_column, label_column, group_column, time_column)
+    Columns(text_column, text_pair_column, label_column, group_column, time_column, carry_columns, False)
     checked_classes(classes)
 
 

@@ -19,10 +19,13 @@ from prepsweep.lineage import table_of
 from prepsweep.schema import UNSPLIT
 from prepsweep.sources.files import near, said
 from prepsweep.sources.hooks import check
-from prepsweep.sources.table import Columns, Rows, as_names, as_text, dataset_from, first, typed_further
+from prepsweep.sources.table import Columns, Rows, as_names, dataset_from, first, texts_of, typed_further
+from prepsweep.sources.task_labels import as_json
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
+
+    from prepsweep.label_kinds import Labels
 
 __all__ = ["check", "fingerprint", "hub"]
 _SMALL = ["README.md"]
@@ -41,10 +44,12 @@ def hub(
     label_column: str,
     group_column: str | None,
     time_column: str | None,
+    carry_columns: list[str],
     train_split: str,
     dev_split: str | None,
     test_split: str | None,
     classes: list[str] | str | None,
+    labels: Labels | None,
 ) -> Dataset:
     """The rows of one to three splits; class numbers become the names that the data set gives them.
 
@@ -52,7 +57,7 @@ def hub(
     are fetched once into the hub's cache, all of them, and read from there: no code of the data set runs, and a copy of
     another commit is never taken for it.
     """
-    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column)
+    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column, carry_columns, False)
     folder = Path(name) if Path(name).is_dir() else _fetched(name, revision)
     if (folder / f"{Path(name).name}.py").is_file():
         fix = "set data.revision=refs/convert/parquet, or data.name to a copy in Parquet"
@@ -66,7 +71,8 @@ def hub(
             raise Refused(key, f"{name} has no split {split!r}", near(split, loaded))
         if split in list(given.values())[:place]:
             raise Refused(key, f"the split {split!r} is named twice", f"name another split, or set {key}=null: it is cut from train then")
-    return dataset_from({splits[key]: _rows(loaded[split], f"{name}:{split}", columns) for key, split in given.items()}, classes=classes)
+    parts = {splits[key]: _rows(loaded[split], f"{name}:{split}", columns, labels) for key, split in given.items()}
+    return dataset_from(parts, classes=classes, labels=labels)
 
 
 def fingerprint(*, name: str, revision: str | None, **_: object) -> dict[str, str]:
@@ -165,16 +171,26 @@ def _keep_strings(reading: Any, columns: Columns) -> None:
             reading.converters = dict.fromkeys(columns.named.values(), str)
 
 
-def _rows(split: Dataset, where: str, columns: Columns) -> Rows:
+def _rows(split: Dataset, where: str, columns: Columns, labels: Labels | None) -> Rows:
     columns.check(split.column_names, where, "there is no column")
     if not len(split):
         raise Refused(where, "the split has no rows", "name another split")
     table = table_of(split)
-    labels = table.column(columns.label)
-    names = getattr(split.features[columns.label], "names", None)
-    labels = _named(labels, names, where) if names else as_names(labels, columns.label, where, role="label")
-    texts = as_text(table.column(columns.text), columns.text, where, key="text_column")
-    return Rows(texts, labels, typed_further(table, columns, where), where=lambda row: f"{where}:{row + 1}")
+    given, feature = table.column(columns.label), split.features[columns.label]
+    # Of a list of class numbers the names are those of its items.
+    names = getattr(getattr(feature, "feature", feature), "names", None)
+    if labels is not None:
+        given = as_json(_named_lists(given, names, where) if names else given)
+    else:
+        given = _named(given, names, where) if names else as_names(given, columns.label, where, role="label")
+    texts = texts_of(table, columns, where, labels)
+    return Rows(texts, given, typed_further(table, columns, where), where=lambda row: f"{where}:{row + 1}")
+
+
+def _named_lists(lists: pa.ChunkedArray, names: list[str], where: str) -> pa.ListArray:
+    column = lists.combine_chunks()
+    values = _named(pa.chunked_array([column.flatten()]), names, where).combine_chunks()
+    return pa.ListArray.from_arrays(pc.cast(column.offsets, pa.int32()), values)
 
 
 def _named(numbers: pa.ChunkedArray, names: list[str], where: str) -> pa.ChunkedArray:

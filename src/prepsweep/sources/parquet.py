@@ -8,12 +8,17 @@ import pyarrow as pa
 import pyarrow.parquet as arrow_parquet
 
 from prepsweep.errors import Refused
+from prepsweep.schema import UNLABELLED
 from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind, said
 from prepsweep.sources.hooks import check, fingerprint
-from prepsweep.sources.table import Columns, Rows, as_names, as_text, dataset_from, typed_further
+from prepsweep.sources.table import Columns, Rows, as_names, dataset_from, texts_of, typed_further
+from prepsweep.sources.table import unlabelled as no_labels
+from prepsweep.sources.task_labels import as_json
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+    from prepsweep.label_kinds import Labels
 
 __all__ = ["check", "fingerprint", "parquet"]
 _MAGIC = b"PAR1"
@@ -29,34 +34,39 @@ def parquet(
     label_column: str,
     group_column: str | None,
     time_column: str | None,
+    carry_columns: list[str],
+    unlabelled: bool,
     classes: list[str] | str | None,
+    labels: Labels | None,
 ) -> Dataset:
     """The rows of one to three Parquet files; places of faults are row numbers from 1.
 
     A text must be a string column. Labels are strings as they stand, integers in decimal, booleans as `true` and `false`.
     """
-    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column)
+    columns = Columns(text_column, text_pair_column, label_column, group_column, time_column, carry_columns, unlabelled)
     files = given_files(path=path, dev_path=dev_path, test_path=test_path)
-    return dataset_from({file.split: _read(file, columns) for file in files}, classes=classes)
+    return dataset_from({file.split: _read(file, columns, labels) for file in files}, classes=classes, labels=labels)
 
 
-def _read(file: GivenFile, columns: Columns) -> Rows:
+def _read(file: GivenFile, columns: Columns, labels: Labels | None) -> Rows:
     where = str(file.path)
     _check_ends(file)
     try:
         with arrow_parquet.ParquetFile(file.path) as opened:
-            _check_layout(opened, columns, where)
-            table = opened.read(columns=list(dict.fromkeys(columns.named.values())))
+            _check_layout(opened, columns, where, labels)
+            there = set(opened.schema_arrow.names)
+            table = opened.read(columns=[name for name in dict.fromkeys(columns.named.values()) if name in there])
     except (pa.ArrowException, OSError) as error:
         raise Refused(where, f"damaged Parquet: {said(error)}", "fetch or write it again") from error
     if not len(table):
         raise Refused(where, "the file has no rows", file.other("a file with rows"))
     _check_utf8(table, where)
     return Rows(
-        as_text(table.column(columns.text), columns.text, where, key="text_column"),
-        as_names(table.column(columns.label), columns.label, where, role="label"),
+        texts_of(table, columns, where, labels),
+        _labels(table, columns, where, labels),
         typed_further(table, columns, where),
         where=lambda row: f"{where}:{row + 1}",
+        unlabelled=columns.unlabelled,
     )
 
 
@@ -74,7 +84,7 @@ def _check_ends(file: GivenFile) -> None:
         raise Refused(str(file.path), "the Parquet file is cut off: its end is missing", "fetch or write it again")
 
 
-def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: str) -> None:
+def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: str, labels: Labels | None) -> None:
     """Refuse what need not be read to be refused: names, types, and pages that unpack to far more than texts hold."""
     schema = opened.schema_arrow
     columns.check(schema.names, where, "there is no column")
@@ -82,8 +92,8 @@ def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: st
         if schema.names.count(name) > 1:
             raise Refused(where, f"two columns are named {name!r}", "rename one")
     nothing = schema.empty_table()
-    as_text(nothing.column(columns.text), columns.text, where, key="text_column")
-    as_names(nothing.column(columns.label), columns.label, where, role="label")
+    texts_of(nothing, columns, where, labels)
+    _labels(nothing, columns, where, labels)
     typed_further(nothing, columns, where)
     metadata = opened.metadata
     for group in (metadata.row_group(place) for place in range(metadata.num_row_groups)):
@@ -92,6 +102,16 @@ def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: st
             if wanted and chunk.total_uncompressed_size > MAX_CELL_BYTES * (group.num_rows + 1):
                 what = f"column {chunk.path_in_schema!r} unpacks to over {MAX_CELL_BYTES:,} bytes a row"
                 raise Refused(where, what, "cut the texts")
+
+
+def _labels(table: pa.Table, columns: Columns, where: str, labels: Labels | None) -> pa.ChunkedArray:
+    if labels is not None:
+        return as_json(table.column(columns.label))
+    if not columns.unlabelled:
+        return as_names(table.column(columns.label), columns.label, where, role="label")
+    if columns.label not in table.column_names or pa.types.is_null(table.column(columns.label).type):
+        return no_labels(len(table))
+    return as_names(table.column(columns.label), columns.label, where, role="label").fill_null(UNLABELLED)
 
 
 def _check_utf8(table: pa.Table, where: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import csv
 import io
-import os
 import shutil
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import pyarrow as pa
 from prepsweep.errors import Refused
 from prepsweep.fingerprints import hash_file
 from prepsweep.lineage import dataset_of
+from prepsweep.publish import publish_file, refused_where_nothing_fits
 from prepsweep.schema import UNSPLIT, source_table
 
 if TYPE_CHECKING:
@@ -88,11 +88,8 @@ def _download(folder: Path) -> Path:
 
 
 def _publish(fetched: Path, wheel: Path) -> None:
-    """Put the wheel in place under a private name and one rename: processes that do it at the same time do not meet."""
-    try:
+    size = fetched.stat().st_size
+    with refused_where_nothing_fits(wheel, lambda: size, fix="set paths.source_dir to a folder that can be written"):
         wheel.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=wheel.parent, prefix=".fetch-") as private:
-            os.replace(shutil.copy(fetched, private), wheel)  # noqa: PTH105 (a rename within one disk)
-    except OSError as error:
-        what = f"cannot write {wheel} ({fetched.stat().st_size:,} bytes): {error.strerror}"
-        raise Refused("data.download_dir", what, "set paths.source_dir to a folder that can be written") from error
+    with fetched.open("rb") as source:
+        publish_file(wheel, lambda file: shutil.copyfileobj(source, file), n_bytes=lambda: size)

@@ -14,17 +14,22 @@ import pyarrow.compute as pc
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import dataset_of
-from prepsweep.schema import TEXT_PAIR, source_table
+from prepsweep.schema import CLASSES, COLUMNS, OPTIONAL_COLUMNS, TEXT_PAIR, UNLABELLED, source_table
 from prepsweep.sources.files import MAX_CELL_BYTES, near, short
+from prepsweep.sources.task_labels import as_json, named
 from prepsweep.sources.times import not_a_time
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from prepsweep.label_kinds import Labels
+
 # `data.classes` where the labels are made right by cleaning.
 ANY_CLASSES = "any"
 _MANY_CLASSES = 20
 _DECIMAL = re.compile(r"[+-]?(\d+\.\d*|\.\d+)([eE][+-]?\d+)?|[+-]?\d+[eE][+-]?\d+|nan|NaN")
+# Columns of the row contract: what a file calls so cannot travel under that name.
+RESERVED = frozenset({*COLUMNS, *OPTIONAL_COLUMNS, "group", "time"})
 _SPLIT_ORDER = ("", "train", "dev", "test")
 # How a message calls a column.
 _SAID = {TEXT_PAIR: "second text", "group": "group", "time": "time"}
@@ -39,6 +44,8 @@ class Columns:
     label: str
     group: str | None
     time: str | None
+    carried: Sequence[str]
+    unlabelled: bool
 
     def __post_init__(self) -> None:
         if self.text == self.label:
@@ -46,61 +53,89 @@ class Columns:
         for argument, name in (("text_column", self.text), ("label_column", self.label)):
             if self.text_pair == name:
                 raise Refused("data.text_pair_column", f"{name!r} is data.{argument} too", "name the column that holds the second texts")
+        _check_carried(self.carried)
 
     @property
     def named(self) -> dict[str, str]:
         """Argument → column."""
-        return {f"{name}_column": column for name, column in ({"text": self.text, "label": self.label} | self.further).items()}
+        carried = {f"carry_columns.{name}": name for name in self.carried}
+        further = {name: column for name, column in self.further.items() if name not in self.carried}
+        return {f"{name}_column": column for name, column in ({"text": self.text, "label": self.label} | further).items()} | carried
 
     @property
     def further(self) -> dict[str, str]:
         """Name under the row contract → column, of those that need not be there."""
         columns = {TEXT_PAIR: self.text_pair, "group": self.group, "time": self.time}
-        return {name: column for name, column in columns.items() if column is not None}
+        return {name: column for name, column in columns.items() if column is not None} | {name: name for name in self.carried}
 
     def check(self, there: Iterable[str], where: str, what: str, *, fix: str | None = None) -> None:
         """Refuse a column that is not there, naming the one that was probably meant."""
         known = list(there)
         for argument, name in self.named.items():
-            if name not in known:
-                raise Refused(where, f"{what} {name!r}", fix or f"set data.{argument}: {near(str(name), known)}")
+            if name not in known and not (self.unlabelled and name == self.label):
+                raise Refused(where, f"{what} {name!r}", fix or f"set data.{argument.partition('.')[0]}: {near(str(name), known)}")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one file or split as string columns, `further` those of `Columns.further`; `where` is the place of a row, from 0."""
+    """Rows of one file or split as string columns, `further` those of `Columns.further`; `where` is the place of a row, from 0.
+
+    Where rows may come `unlabelled`, those that do have the label "".
+    """
 
     texts: pa.ChunkedArray
     labels: pa.ChunkedArray
     further: Mapping[str, pa.ChunkedArray]
     where: Callable[[int], str]
+    unlabelled: bool = False
 
     def refused(self, row: int, what: str, fix: str) -> Refused:
         """The exception for a fault of one row, which counts from 0."""
         return Refused(self.where(row), what, fix)
 
 
-def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None) -> Dataset:
+def _check_carried(names: Sequence[str]) -> None:
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise Refused("data.carry_columns", f"must be a list of columns, got {names!r}", "write it as data.carry_columns=[votes]")
+    for name in names:
+        if name in RESERVED or list(names).count(name) > 1:
+            why = "has a meaning of its own here" if name in RESERVED else "is there twice"
+            raise Refused("data.carry_columns", f"{name!r} {why}", "rename it in the file, or leave it out")
+
+
+def unlabelled(n_rows: int) -> pa.ChunkedArray:
+    """The labels of rows that came without any."""
+    return pa.chunked_array([pa.repeat(pa.scalar(UNLABELLED), n_rows)])
+
+
+def dataset_from(parts: Mapping[str, Rows], *, classes: Sequence[str] | None, labels: Labels | None = None) -> Dataset:
     """The rows of `parts` (split → rows) as a data set under the row contract.
 
     Texts and labels keep their exact characters; a text of white space alone stays, cleaning counts it. Refused are
     missing texts, blank labels, and labels that are probably one class in two spellings, unless `classes` lists both or
-    is "any", because a cleaning stage makes them one.
+    is "any", because a cleaning stage makes them one. `labels` reads those that are not one class a text.
     """
     ordered = {split: parts[split] for split in _SPLIT_ORDER if split in parts}
     known = checked_classes(classes)
     for rows in ordered.values():
         _check_cells(rows)
-        _check_labels(rows, known)
         _check_times(rows)
+    if labels is not None:
+        ordered = {split: labels.read(rows) for split, rows in ordered.items()}
+    judged = [rows if labels is None else named(rows, labels) for rows in ordered.values() if labels is None or labels.named]
+    for rows in judged:
+        _check_labels(rows, known)
     if known is None and classes != ANY_CLASSES:
-        _refuse_look_alikes(list(ordered.values()))
-        _refuse_continuous(list(ordered.values()))
-    texts, labels = _joined(rows.texts for rows in ordered.values()), _joined(rows.labels for rows in ordered.values())
+        _refuse_look_alikes(judged)
+        if labels is None:
+            _refuse_continuous(judged)
+    texts, given = _joined(rows.texts for rows in ordered.values()), _joined(rows.labels for rows in ordered.values())
     splits = pa.chunked_array([pa.repeat(pa.scalar(split), len(rows.texts)) for split, rows in ordered.items()])
     names = next(iter(ordered.values())).further
     further = {name: _joined(rows.further[name] for rows in ordered.values()) for name in names}
-    return dataset_of(source_table(texts, labels, splits, further))
+    if labels is not None:
+        further[CLASSES] = labels.classes(given)
+    return dataset_of(source_table(texts, given, splits, further))
 
 
 def checked_classes(classes: Sequence[str] | None) -> list[str] | None:
@@ -124,7 +159,10 @@ def typed_further(table: pa.Table, columns: Columns, where: str) -> dict[str, pa
         "group": partial(as_names, role="group"),
         "time": as_times,
     }
-    return {name: readers[name](table.column(column), column, where) for name, column in columns.further.items()}
+    return {
+        name: as_json(table.column(column)) if name in columns.carried else readers[name](table.column(column), column, where)
+        for name, column in columns.further.items()
+    }
 
 
 def as_text(column: pa.ChunkedArray, name: str, where: str, *, key: str) -> pa.ChunkedArray:
@@ -133,6 +171,12 @@ def as_text(column: pa.ChunkedArray, name: str, where: str, *, key: str) -> pa.C
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         raise Refused(where, f"column {name!r} holds {kind}, not text", f"set data.{key} to a column of strings")
     return column.cast(kind).cast(pa.string())
+
+
+def texts_of(table: pa.Table, columns: Columns, where: str, labels: Labels | None) -> pa.ChunkedArray:
+    """The texts of a table with types; in JSON where the task reads lists of tokens."""
+    column = table.column(columns.text)
+    return as_json(column) if labels is not None and labels.tokens else as_text(column, columns.text, where, key="text_column")
 
 
 def as_names(column: pa.ChunkedArray, name: str, where: str, *, role: str) -> pa.ChunkedArray:
@@ -166,13 +210,15 @@ def first(mask: pa.ChunkedArray) -> int | None:
 
 
 def _joined(columns: Iterable[pa.ChunkedArray]) -> pa.ChunkedArray:
-    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+    given = list(columns)
+    return pa.chunked_array([chunk for column in given for chunk in column.chunks], given[0].type)
 
 
 def _check_cells(rows: Rows) -> None:
-    named = {"text": rows.texts, "label": rows.labels} | {_SAID[name]: column for name, column in rows.further.items()}
+    named = {"text": rows.texts, "label": rows.labels} | {_SAID.get(name, name): column for name, column in rows.further.items()}
+    may_lack = rows.further.keys() - _SAID.keys()
     for name, column in named.items():
-        if column.null_count and (row := first(pc.is_null(column))) is not None:
+        if name not in may_lack and column.null_count and (row := first(pc.is_null(column))) is not None:
             raise rows.refused(row, f"the {name} is missing (null)", "fill it in, or take the row out")
         if (pc.max(pc.binary_length(column)).as_py() or 0) > MAX_CELL_BYTES:
             row = first(pc.greater(pc.binary_length(column), MAX_CELL_BYTES)) or 0
@@ -194,6 +240,8 @@ def _check_times(rows: Rows) -> None:
 
 def _check_labels(rows: Rows, classes: list[str] | None) -> None:
     for label in pc.unique(rows.labels).to_pylist():
+        if label == UNLABELLED and rows.unlabelled:
+            continue
         if not _folded(label):
             invisible = " (it holds invisible characters only)" if label.strip() else ""
             raise rows.refused(_row_of(rows, label), f"the label is blank{invisible}", "fill it in, or take the row out")

@@ -6,15 +6,22 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import table_of, with_column
 from prepsweep.randomness import draw_order
-from prepsweep.schema import UNSPLIT
+from prepsweep.row_classes import by_class
+from prepsweep.schema import CLASSES, UNSPLIT
 from prepsweep.split.fractions import wanted_fractions
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+def check(*, dev_fraction: float, test_fraction: float, **_: object) -> None:
+    """Refuse fractions that leave nothing to train on."""
+    wanted_fractions("grouped", set(), dev_fraction=dev_fraction, test_fraction=test_fraction)
 
 
 def grouped(dataset: Dataset, *, seed: int, group_column: str, dev_fraction: float, test_fraction: float) -> Dataset:
@@ -27,14 +34,16 @@ def grouped(dataset: Dataset, *, seed: int, group_column: str, dev_fraction: flo
     table = table_of(dataset)
     if group_column not in table.column_names:
         raise Refused("split.grouped.group_column", f"the data has no column {group_column!r}", nearest(group_column, table.column_names))
-    groups, splits, labels = (table.column(name).to_pylist() for name in (group_column, "split", "label"))
+    groups, splits = (table.column(name).to_pylist() for name in (group_column, "split"))
     wanted = wanted_fractions("grouped", set(splits), dev_fraction=dev_fraction, test_fraction=test_fraction)
     _refuse_crossing(groups, splits)
     rows = [row for row, split in enumerate(splits) if split == UNSPLIT]
-    place = _assign([str(groups[row]) for row in rows], [labels[row] for row in rows], wanted, seed)
+    counted = by_class(table.take(pa.array(rows, pa.int64())))
+    place = _assign([str(group) for group in counted.column(group_column).to_pylist()], counted.column("label").to_pylist(), wanted, seed)
     for row in rows:
         splits[row] = place[str(groups[row])]
-    for split in ("train", *wanted):
+    labels = table.column("label").to_pylist()
+    for split in ("train", *wanted) if CLASSES not in table.column_names else ():
         absent = sorted(set(labels) - {label for label, where in zip(labels, splits, strict=True) if where == split})
         if absent and rows:
             raise Refused("split", f"class {absent[0]!r} has no group left for {split}", "use split=stratified, or larger fractions")

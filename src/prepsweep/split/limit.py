@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from prepsweep.errors import Refused
 from prepsweep.lineage import drop, table_of
 from prepsweep.randomness import draw_by_label
+from prepsweep.row_classes import share_out
+from prepsweep.schema import CLASSES
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,6 +24,11 @@ def limit(dataset: Dataset, *, seed: int, n_rows: int) -> Dataset:
     """
     table = table_of(dataset)
     splits, labels, uids = (table.column(name).to_pylist() for name in ("split", "label", "uid"))
+    if CLASSES in table.column_names:
+        train = [row for row, split in enumerate(splits) if split == "train"]
+        sizes_of = {"kept": min(n_rows, len(train)), "left": max(len(train) - n_rows, 0)}
+        shares = dict(zip(train, share_out(table.take(pa.array(train, pa.int64())), sizes_of, seed=seed, stage="limit"), strict=True))
+        return drop(dataset, "limit", [shares.get(row) == "left" for row in range(len(table))])
     sizes = Counter(label for label, split in zip(labels, splits, strict=True) if split == "train")
     if n_rows < len(sizes):
         raise Refused("data.limit", f"{n_rows} rows cannot hold {len(sizes)} classes", f"use at least data.limit={len(sizes)}")

@@ -1,8 +1,9 @@
 """Losses of single rows, for training: the balance of the classes as a property of the loss.
 
 A loss is a plain function `(logits, labels, *, options) -> losses` of shapes (n_rows, n_classes), (n_rows,) and (n_rows,);
-the task weighs the rows and takes the mean. One that has `priors` in its signature is given the share of each class
-among the train rows, in the order of the classes. Evaluation keeps to plain cross-entropy, so that arms can be compared.
+soft labels are probabilities (n_rows, n_classes) in place of `labels`, and log p is then its mean under them. The task
+weighs the rows and takes the mean. One that has `priors` in its signature is given the share of each class among the
+train rows, in the order of the classes. Evaluation keeps to plain cross-entropy, so that arms can be compared.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Loss = Callable[..., "Tensor"]
-INJECTED = ("priors",)
+INJECTED = ("priors", "n_steps")
 _WHERE = "task.loss"
 
 

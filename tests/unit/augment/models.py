@@ -22,7 +22,7 @@ def completion(text: str, finish_reason: str = "stop") -> Answer:
 
 def rewritten(request: dict[str, Any]) -> Answer:
     """A reply that depends on the request alone."""
-    return completion(f"In other words ({request['seed']}): {request['messages'][0]['content'].splitlines()[-1][::-1]}")
+    return completion(f"In other words ({request.get('seed')}): {request['messages'][0]['content'].splitlines()[-1][::-1]}")
 
 
 class LocalEndpoint:
@@ -53,6 +53,8 @@ class LocalEndpoint:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
+        # A client that did not wait for its answer is no news.
+        self.server.handle_error = lambda *_: None  # type: ignore[method-assign]
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()

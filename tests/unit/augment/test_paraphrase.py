@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from prepsweep.augment import paraphrase_endpoint
 from prepsweep.augment.paraphrase import check, fingerprint, paraphrase
-from prepsweep.augment.paraphrase_endpoint import Endpoint
 from prepsweep.augment.paraphrase_seq2seq import check as check_seq2seq
 from prepsweep.augment.paraphrase_seq2seq import fingerprint as fingerprint_seq2seq
 from prepsweep.augment.paraphrase_seq2seq import new_or_same, paraphrase_seq2seq
+from prepsweep.endpoint import client
+from prepsweep.endpoint.client import Endpoint
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, table_of
 from prepsweep.stages import stages_of
@@ -51,7 +51,7 @@ def texts_of(result: Result) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def without_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paraphrase_endpoint, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(client, "FIRST_WAIT_SECONDS", 0.001)
 
 
 def test_every_row_is_asked_with_its_text_and_gets_the_reply(endpoint: LocalEndpoint) -> None:
@@ -150,13 +150,13 @@ def test_a_busy_server_is_asked_again(endpoint: LocalEndpoint, status: int) -> N
 
 def test_retry_after_is_waited_for_within_bounds(endpoint: LocalEndpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(paraphrase_endpoint.time, "sleep", waited.append)
+    monkeypatch.setattr(client.time, "sleep", waited.append)
     answers = iter(
         [(429, {"Retry-After": "7"}, b""), (429, {"Retry-After": "86400"}, b""), (500, {}, b""), (500, {"Retry-After": "soon"}, b"")]
     )
     endpoint.answer = lambda request: next(answers, completion("new"))
     run(ROWS[:1], base_url=endpoint.url)
-    assert waited == [7, paraphrase_endpoint.LONGEST_WAIT_SECONDS, 0.004, 0.008]
+    assert waited == [7, client.LONGEST_WAIT_SECONDS, 0.004, 0.008]
 
 
 def test_what_was_answered_is_kept_when_a_later_request_fails(endpoint: LocalEndpoint) -> None:

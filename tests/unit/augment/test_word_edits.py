@@ -7,20 +7,23 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prepsweep.augment import aeda as aeda_module
 from prepsweep.augment import char_noise as char_noise_module
-from prepsweep.augment import word_noise as word_noise_module
 from prepsweep.augment.aeda import aeda
 from prepsweep.augment.char_noise import KINDS, char_noise
-from prepsweep.augment.draws import in_random_order, n_misses, row_draw
+from prepsweep.augment.draws import in_random_order, row_draw
+from prepsweep.augment.edits import delete_words
+from prepsweep.augment.word_edits import ascii_pieces, cut_pieces, without_words
 from prepsweep.augment.word_noise import word_noise
 from prepsweep.errors import Refused
 from prepsweep.lineage import table_of
+from prepsweep.randomness import row_keys, uniform
+from prepsweep.segmentation import cut, word_places
 from prepsweep.text import pieces, words
 from tests.conftest import make_reviews, rows_of
 
@@ -31,6 +34,10 @@ STAGES: dict[str, tuple[Callable[..., Dataset], dict[str, Any]]] = {
     **{kind: (char_noise, {"kind": kind, "alpha": 0.1, "n_aug": 1}) for kind in KINDS},
 }
 AWKWARD = st.text(max_size=60) | st.text("ab 我喜\u3042\u0e44\u093f\u0301\u200d👍🏽\u2028.,'-", max_size=30)
+
+
+def has_utf8(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def children_of(name: str, text: str, **changes: Any) -> list[str]:
@@ -170,22 +177,42 @@ def test_seed_order_and_processes(name: str) -> None:
 
 
 @settings(deadline=None, max_examples=150)
-@given(AWKWARD)
+@given(AWKWARD.filter(has_utf8))
 def test_any_text_keeps_its_letters_where_the_stage_says_so(text: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return
-    options: dict[str, Any] = {"seed": 0, "n_aug": 2}
-    for child in aeda_module._marked("u", text, segmenter="characters", **options):
+    for child in children_of("aeda", text, n_aug=2):
         assert Counter(child) >= Counter(text)
-    for child in word_noise_module._noised("u", text, p_swap=0.5, p_delete=0.0, segmenter="jieba", **options):
+    for child in children_of("word_noise", text, p_swap=0.5, p_delete=0.0, segmenter="jieba", n_aug=2):
         assert Counter(child) == Counter(text)
-    for child in word_noise_module._noised("u", text, p_swap=0.0, p_delete=0.5, segmenter="characters", **options):
+    for child in children_of("word_noise", text, p_swap=0.0, p_delete=0.5, n_aug=2):
         assert not Counter(child) - Counter(text)
+        assert bool(words(text)) == bool(words(child)), "one word always stays"
     for kind in KINDS:
-        for child in char_noise_module._noised("u", text, kind=kind, alpha=0.5, **options):
+        for child in char_noise_module._noised("u", text, kind=kind, alpha=0.5, seed=0, n_aug=2):
             assert len(child) >= len(text) / 2
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(AWKWARD.filter(has_utf8) | st.text("aB1 \t\x1c('-\"_.", max_size=30), min_size=1, max_size=4))
+def test_pieces_of_many_texts_and_deletions_are_those_of_one(texts: list[str]) -> None:
+    plain = [text for text in texts if text.isascii()] or [""]
+    for some, pieces_at_once in ((plain, ascii_pieces(plain)), (texts, cut_pieces(texts, "jieba"))):
+        cuts = [cut(text, "jieba") for text in some]
+        assert pieces_at_once.parts.to_pylist() == [part for parts in cuts for part in (*parts, "\n")]
+        assert pieces_at_once.counts.tolist() == [len(word_places(parts)) for parts in cuts]
+        gone = pieces_at_once.number % 3 != 1
+        for parts in cuts:
+            delete_words(parts, [place for number, place in enumerate(word_places(parts)) if number % 3 != 1])
+        left = pieces_at_once.joined(np.flatnonzero(without_words(pieces_at_once, gone)))
+        assert left.to_pylist() == ["".join(parts) for parts in cuts]
+
+
+def test_children_stand_behind_each_other_whatever_their_script() -> None:
+    texts = ["ab cd", "很好 ok", "ef gh", "é è", ""]
+    made = table_of(
+        word_noise(rows_of([(text, "x") for text in texts]), seed=0, p_swap=1.0, p_delete=0.0, segmenter="characters", n_aug=2, num_proc=1)
+    )
+    children = made.column("text").to_pylist()[len(texts) :]
+    assert [Counter(child) for child in children] == [Counter(text) for text in texts for _ in range(2)]
 
 
 @pytest.mark.parametrize(
@@ -217,10 +244,13 @@ def test_draws_of_a_row() -> None:
     assert list(in_random_order("", draw)) == []
 
 
-@pytest.mark.parametrize("p", [0.01, 0.1, 0.5, 1.0])
-def test_misses_are_geometric(p: float) -> None:
-    draw = row_draw(0, "stage", "u")
-    found = [n_misses(p, draw, most=10_000) for _ in range(4000)]
-    assert abs(sum(found) / len(found) - (1 - p) / p) < 0.1 * (1 - p) / p + 1e-9
-    assert n_misses(1e-12, draw, most=500) >= 500
-    assert n_misses(p, draw, most=0) == 0
+def test_draws_of_many_rows_at_once() -> None:
+    keys = row_keys(["u", "v"], seed=0, stage="stage", n_each=2)
+    assert len(set(keys.tolist())) == 4, "each child draws for itself"
+    assert keys[0] == row_keys(["u"], seed=0, stage="stage")[0], "whatever rows there are beside it"
+    numbers = np.stack([uniform(np.full(20_000, key), np.arange(20_000)) for key in keys])
+    assert ((numbers >= 0) & (numbers < 1)).all()
+    assert np.allclose(numbers.mean(axis=1), 0.5, atol=0.01)
+    assert np.allclose(np.corrcoef(numbers), np.eye(4), atol=0.03)
+    assert np.allclose(np.histogram(numbers, bins=10)[0], 8000, atol=400)
+    assert uniform(keys, 7).tolist() == numbers[:, 7].tolist()

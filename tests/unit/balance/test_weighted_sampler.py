@@ -65,11 +65,6 @@ def test_draws_are_those_of_the_seed_and_differ_between_epochs(tiny_model: Path)
     assert first[0] != other[0]
 
 
-def test_batches_still_hold_rows_of_about_one_length(tiny_model: Path) -> None:
-    masks = [batch["attention_mask"] for batch in data(tiny_model).train_dataloader()]
-    assert sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks) > 0.85
-
-
 def test_without_the_column_nothing_is_drawn_and_evaluation_never_is(tiny_model: Path) -> None:
     plain, weighed = data(tiny_model, power=None), data(tiny_model)
     assert EpochDraws.of(plain.splits["train"]) is None

@@ -24,6 +24,9 @@ ARGUMENTS: dict[str, Any] = {
     "method": "low_normalized_margin",
     "min_confidence": 0.0,
     "action": "drop",
+    "fine_tuned": None,
+    "epochs": 2,
+    "learning_rate": 1e-4,
 }
 
 
@@ -196,6 +199,8 @@ def test_a_group_column_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"action": "fix"}, "action: no action 'fix'"),
         ({"n_folds": 1}, "n_folds: must be at least 2, got 1"),
         ({"penalty": 0}, "penalty: must be above 0, got 0"),
+        ({"epochs": 0}, "epochs: must be at least 1, got 0"),
+        ({"learning_rate": 0.0}, "learning_rate: must be above 0, got 0.0"),
         ({"min_confidence": 1.0}, "min_confidence: must be at least 0 and below 1, got 1.0"),
     ],
 )
@@ -213,8 +218,42 @@ def test_rows_that_cannot_be_judged_are_refused_before_anything_is_read() -> Non
 
 
 def test_a_missing_library_is_refused_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch, tiny_model: Path) -> None:
-    where = {"checkpoint": str(tiny_model), "revision": None}
+    where = {"checkpoint": str(tiny_model), "revision": None, "fine_tuned": None}
     assert "config.json" in fingerprint(**where)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(Refused, match=r"pip install 'prepsweep\[labels\]'"):
         fingerprint(**where)
+
+
+def test_the_fine_tuned_model_finds_planted_errors(tiny_model: Path) -> None:
+    rows, planted = noisy_reviews(240, 0.1)
+    result = found(rows, fine_tuned=str(tiny_model), epochs=35, learning_rate=3e-3, n_folds=2)
+    got = precision_and_recall(set(suspects(result)), set(planted))
+    assert got[0] >= 0.6, got
+    assert got[1] >= 0.8, got
+
+
+def test_the_fine_tuned_model_is_the_same_whatever_the_order(tiny_model: Path) -> None:
+    import torch
+
+    rows, state = rows_of(make_reviews(90), "train"), torch.random.get_rng_state()
+    own = {"fine_tuned": str(tiny_model), "epochs": 2, "learning_rate": 3e-3, "n_folds": 2}
+    result = found(rows, **own)
+    assert torch.equal(torch.random.get_rng_state(), state), "nothing is drawn from the generator of the program"
+    assert len(result.evidence)
+    assert found(rows.select(range(len(rows) - 1, -1, -1)), **own).evidence.equals(result.evidence)
+    assert not found(rows, seed=1, **own).evidence.equals(result.evidence)
+
+
+def test_the_fine_tuned_model_reads_pairs(tiny_model: Path) -> None:
+    reviews = make_reviews(240)
+    rows = rows_of([("about it", label) for _, label in reviews], "train", text_pair=[text for text, _ in reviews])
+    result = found(rows, fine_tuned=str(tiny_model), epochs=20, learning_rate=3e-3, n_folds=2)
+    assert result.facts["cross_fitted_accuracy"] >= 0.6, "the class is in the second text alone, so a half is the most otherwise"
+
+
+def test_the_key_of_a_fine_tuned_model_is_that_of_its_files(tiny_model: Path) -> None:
+    hashed = fingerprint(checkpoint="none", revision=None, fine_tuned=str(tiny_model))
+    assert any("safetensors" in name for name in hashed)
+    with pytest.raises(Refused, match=r"^refine\.label_errors\.fine_tuned: "):
+        fingerprint(checkpoint="none", revision=None, fine_tuned=str(tiny_model / "nowhere"))

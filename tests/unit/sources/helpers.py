@@ -14,8 +14,8 @@ from prepsweep.errors import Refused
 
 def arguments(**given: object) -> dict[str, Any]:
     """The arguments of a file source, as its YAML has them, with `given` in their place."""
-    empty = dict.fromkeys(("dev_path", "test_path", "text_pair_column", "group_column", "time_column", "classes"))
-    return {**empty, "text_column": "text", "label_column": "label", **given}
+    empty = dict.fromkeys(("dev_path", "test_path", "text_pair_column", "group_column", "time_column", "classes", "labels"))
+    return {**empty, "text_column": "text", "label_column": "label", "carry_columns": [], "unlabelled": False, **given}
 
 
 def contents() -> dict[Path, bytes]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as arrow_parquet
 import pytest
 
 from prepsweep.cli import main
@@ -42,7 +45,39 @@ SCRIPTS = [
     "1\ufe0f\u20e3", "🏴\U000e0067\U000e0062\U000e007f", "☺ ☺\ufe0f", "（╯°□°）╯︵ ┻━┻", "ㅤ", "\u0344", "a" + "\u0301" * 300,
 ]  # fmt: skip
 LONG = ["long " * 20_000, "=" * 50_000, '"' * 30_000, "'" * 30_000 + "=", "\n" * 10_000, "漢" * 100_000, "👍" * 20_000]
-NAUGHTY = list(dict.fromkeys([*FORMULAS, *CONTROLS, *UNSEEN, *LINES, *QUOTES, *WORDS, *SCRIPTS, *LONG]))
+MARKUP = [
+    f"{before}{inside}{after}"
+    for before, after in (("", ""), ('"', '"'), ("'>", "<'"), ("</script>", ""), ("<!--", "-->"), ("&lt;", "&gt;"))
+    for inside in (
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "<svg/onload=alert(1)>",
+        "<a href=javascript:alert(1)>x</a>",
+        "<iframe srcdoc='<p>'>",
+        "<style>*{}</style>",
+        "<base href=//x>",
+        "{{constructor.constructor('1')()}}",
+        "<%= 1 %>",
+        "&#x3C;b&#62;",
+    )
+]
+TERMINAL = [
+    f"{start}{code}text{start}0m"
+    for start in ("\x1b[", "\x9b", "\\033[", "^[[")
+    for code in ("31m", "2J", "1;1H", "?25l", "5i", "]0;title\x07")
+]
+NUMBERS = [
+    "1/0",
+    "1E2", "1.00", "$1.00", "1e400", "-1e-400", "+0", "0.0/0", "0b10", "0o17", "1_000", "１２３", "١٢٣", "1,0", "1.0.0", "NaN%",
+    "INF", "Infinity", "-Infinity", "1e", ".5", "5.", "2147483648", "-9223372036854775809", "0000", "1 000", "①", "Ⅷ", "10%", "12:30",
+    "1-1", "3/4/5",
+]  # fmt: skip
+RESERVED = [
+    "CON", "NUL", "aux.txt", "null\\0", "hasOwnProperty", "__proto__", "__class__", "toString", "then", "nil", "void", "none", "~", "yes",
+    "no", "on", "off", "!!python/object", "&anchor", "*alias", "- a", "? b", "%YAML 1.2", "---", "...", "@attr", "key: value", "\\u0000",
+]  # fmt: skip
+KINDS = (FORMULAS, CONTROLS, UNSEEN, LINES, QUOTES, WORDS, SCRIPTS, LONG, MARKUP, TERMINAL, NUMBERS, RESERVED)
+NAUGHTY = list(dict.fromkeys(text for kind in KINDS for text in kind))
 # Labels that look like formulas, and one that an author wrote with the apostrophe.
 LABELS = ["-1", "'-2", "@b"]
 
@@ -61,8 +96,8 @@ def exported(kind: str, path: str, capsysbinary: pytest.CaptureFixture[bytes], *
 
 
 def test_there_are_enough_of_every_kind() -> None:
-    assert len(NAUGHTY) >= 350
-    assert min(map(len, (FORMULAS, CONTROLS, UNSEEN, LINES, QUOTES, WORDS, SCRIPTS, LONG))) >= 7
+    assert len(NAUGHTY) >= 515
+    assert min(map(len, KINDS)) >= 7
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -80,6 +115,19 @@ def test_every_text_label_and_group_comes_back_from_an_export(kind: str, capsysb
     assert [row["group"] for row in rows] == [f"={row}" for row in range(len(texts))]
     Path(f"again.{kind}").rename(f"moved.{kind}")
     assert exported(kind, f"moved.{kind}", capsysbinary, to="jsonl") == after, "the same from the cache"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_every_text_comes_through_parquet_and_packed_files(packed: bool, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    write(NAUGHTY, "raw.jsonl")
+    before = exported("jsonl", "raw.jsonl", capsysbinary, to="jsonl")
+    if packed:
+        Path("raw.jsonl.gz").write_bytes(gzip.compress(Path("raw.jsonl").read_bytes()))
+        assert exported("jsonl", "raw.jsonl.gz", capsysbinary, to="jsonl") == before
+        return
+    rows = [json.loads(line) for line in Path("raw.jsonl").read_text(encoding="utf-8").split("\n")[:-1]]
+    arrow_parquet.write_table(pa.Table.from_pylist(rows), "raw.parquet")
+    assert exported("parquet", "raw.parquet", capsysbinary, to="jsonl") == before
 
 
 def test_a_file_of_somebody_else_keeps_its_apostrophes() -> None:

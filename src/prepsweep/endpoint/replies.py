@@ -17,10 +17,12 @@ Request = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Reply:
-    """What the endpoint said, and why it stopped ("length" where it was cut off at `max_tokens`)."""
+    """What the endpoint said, why it stopped ("length" where it was cut off at `max_tokens`), and the tokens it counted."""
 
     text: str
     finish_reason: str
+    n_prompt_tokens: int = 0
+    n_reply_tokens: int = 0
 
 
 class Recording:
@@ -53,7 +55,9 @@ class Recording:
 
     def add(self, request: Request, reply: Reply) -> None:
         """Write one reply, at once: what has been paid for is not lost when the run ends early."""
-        line = {"request": request, "reply": reply.text, "finish_reason": reply.finish_reason}
+        line: dict[str, Any] = {"request": request, "reply": reply.text, "finish_reason": reply.finish_reason}
+        if reply.n_prompt_tokens or reply.n_reply_tokens:
+            line["tokens"] = [reply.n_prompt_tokens, reply.n_reply_tokens]
         self._file.write(json.dumps(line, ensure_ascii=True).encode() + b"\n")
         self._file.flush()
         self._replies[hash_json(request)] = reply
@@ -68,7 +72,8 @@ def _read(path: Path) -> Iterator[tuple[str, Reply]]:
             continue
         try:
             entry = json.loads(line)
-            key, reply = hash_json(entry["request"]), Reply(str(entry["reply"]), str(entry["finish_reason"]))
+            reply = Reply(str(entry["reply"]), str(entry["finish_reason"]), *map(int, entry.get("tokens", ())))
+            key = hash_json(entry["request"])
         except (ValueError, KeyError, TypeError) as error:
             what = "is no recorded reply ({request, reply, finish_reason} in JSON)"
             raise Refused(f"{path}:{number}", what, "take the line out, or name another replies_file") from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from prepsweep.augment.paraphrase_replies import Reply, Request
+from prepsweep.endpoint.replies import Reply, Request
 from prepsweep.errors import Refused
 
 N_TRIES = 6
@@ -67,10 +67,11 @@ class Endpoint:
         with _OPENER.open(asked, timeout=TIMEOUT_SECONDS) as response:
             body = response.read()
         try:
-            (choice, *_) = json.loads(body)["choices"]
+            answer = json.loads(body)
+            (choice, *_) = answer["choices"]
             # Half a surrogate pair, as a cut-off reply can end in, is no text that Arrow could keep.
             text = str(choice["message"]["content"] or "").encode("utf-8", "replace").decode()
-            return Reply(text, str(choice.get("finish_reason")))
+            return Reply(text, str(choice.get("finish_reason")), *_usage(answer.get("usage")))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise self._refused(f"answers no chat completion: {self._hidden(body.decode('utf-8', 'replace'))!r}") from None
 
@@ -87,6 +88,13 @@ class Endpoint:
     def _refused(self, what: str) -> Refused:
         fix = "check base_url, model, the key and the server, then run again: what is recorded is not asked again"
         return Refused(f"{self.where}.base_url", f"{self.base_url} {what}", fix)
+
+
+def _usage(told: Any) -> tuple[int, int]:
+    """Tokens of the prompt and of the reply, as the server counts them; 0 where it does not say."""
+    counts = [told.get(name) if isinstance(told, dict) else 0 for name in ("prompt_tokens", "completion_tokens")]
+    n_prompt, n_reply = (count if isinstance(count, int) else 0 for count in counts)
+    return n_prompt, n_reply
 
 
 def _retry_after(error: urllib.error.HTTPError) -> float | None:

@@ -1,0 +1,63 @@
+"""Learning curves: the dev score of each arm over its training, mean over seeds, with the other arms behind it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from prepsweep.compare.measures import MEASURES
+from prepsweep.compare.records import Run
+from prepsweep.compare.report.scale import Scale, scale_of, tick_text
+
+WIDTH, HEIGHT = 300, 150
+MAX_ARMS = 12
+_LEFT, _RIGHT, _TOP, _BOTTOM = 34, 292, 8, 126
+_MAX_POINTS = 60
+
+Points = list[tuple[float, float]]
+
+
+def mean_curves(arms: Mapping[str, Sequence[Run]], metric: str) -> dict[str, Points]:
+    """(step, mean score in its unit) of each arm that recorded a curve, at the steps that all its runs were looked at."""
+    measure = MEASURES[metric]
+    found: dict[str, Points] = {}
+    for arm, runs in arms.items():
+        at: defaultdict[float, list[float]] = defaultdict(list)
+        for run in runs:
+            for point in run.record["metrics"]["val_curve"]:
+                if (score := measure.recorded(point)) is not None:
+                    at[point["step"]].append(measure.unit.factor * score)
+        points = [(step, fmean(scores)) for step, scores in sorted(at.items()) if len(scores) == len(runs)]
+        if len(points) > 1:
+            found[arm] = points[:: -(-len(points) // _MAX_POINTS)]
+    return found
+
+
+def small_multiples(curves: Mapping[str, Points]) -> dict[str, Any] | None:
+    """One small plot for each of the first arms, all on the same axes; None where no arm has two points."""
+    if not curves:
+        return None
+    across = scale_of([0, *(step for points in curves.values() for step, _ in points)], _LEFT, _RIGHT, margin=0)
+    up = scale_of([score for points in curves.values() for _, score in points], _BOTTOM, _TOP)
+    paths = {arm: _path(points, across, up) for arm, points in curves.items()}
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": _LEFT,
+        "right": _RIGHT,
+        "bottom": _BOTTOM,
+        "behind": list(paths.values())[:MAX_ARMS],
+        "plots": [
+            {"arm": arm, "path": paths[arm], "x": across.at(points[-1][0]), "y": up.at(points[-1][1]), "last": points[-1][1]}
+            for arm, points in list(curves.items())[:MAX_ARMS]
+        ],
+        "n_more": max(0, len(curves) - MAX_ARMS),
+        "y_ticks": [{"y": up.at(tick), "text": tick_text(tick)} for tick in up.ticks(4)],
+        "x_ticks": [{"x": across.at(tick), "text": tick_text(tick)} for tick in across.ticks(4)],
+    }
+
+
+def _path(points: Points, across: Scale, up: Scale) -> str:
+    return "M" + "L".join(f"{across.at(step)} {up.at(score)}" for step, score in points)

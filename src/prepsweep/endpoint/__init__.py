@@ -1,0 +1,1 @@
+"""Language models behind an OpenAI-compatible endpoint: asked, asked again where they fail, every reply recorded."""

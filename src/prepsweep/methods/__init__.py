@@ -1,0 +1,1 @@
+"""Ways of fine-tuning: which parameters are trained, and which are added. One function each: `(model, **options) -> model`."""

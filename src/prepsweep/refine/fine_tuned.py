@@ -1,0 +1,137 @@
+"""Probabilities of the classes of every row by the model that is to be fine-tuned itself, trained without the row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder
+from prepsweep.embeddings import hardware_of
+from prepsweep.length_groups import logits_by_length
+from prepsweep.progress import track
+from prepsweep.randomness import draw_order, row_rng
+from prepsweep.schema import text_columns
+from prepsweep.tasks.heads import sequence_head
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_STAGE = "label_errors"
+_WARMUP = 0.1
+_ROWS_A_STEP = 32
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the tokenizer made of each row, by the name that the model knows it under, and the id that fills rows up."""
+
+    columns: dict[str, list[Tensor]]
+    lengths: NDArray[np.int64]
+    pad: int
+
+    def batch(self, rows: NDArray[np.intp], device: str) -> dict[str, Tensor]:
+        from torch.nn.utils.rnn import pad_sequence
+
+        fill = {"input_ids": self.pad}
+        parts = {name: [values[row] for row in rows.tolist()] for name, values in self.columns.items()}
+        return {name: pad_sequence(some, batch_first=True, padding_value=fill.get(name, 0)).to(device) for name, some in parts.items()}
+
+    def longest_first(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return rows[np.argsort(-self.lengths[rows], kind="stable")]
+
+
+def cross_fine_tuned(
+    rows: pa.Table,
+    codes: NDArray[np.intp],
+    folds: NDArray[np.intp],
+    *,
+    checkpoint: str,
+    revision: str | None,
+    max_length: int,
+    batch_size: int,
+    device: str,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Class probabilities of each row, shape (n, classes), by `checkpoint` fine-tuned without the row's fold: a training for each fold.
+
+    AdamW with linear warm-up and decay, 32 rows a step. Order, head and dropout are drawn from `seed`: the same rows give the
+    same bits on one CPU. `codes` count the classes from 0, and each class is in at least two folds.
+    """
+    import torch
+
+    folder = checkpoint_folder(
+        checkpoint, revision=revision, patterns=(*TOKENIZER_FILES, *WEIGHT_FILES), where=f"refine.{_STAGE}.fine_tuned"
+    )
+    inputs, hardware, uids = (
+        _tokenized(rows, folder, max_length),
+        hardware_of(device),
+        np.asarray(rows.column("uid").to_pylist(), dtype=object),
+    )
+    found = np.zeros((len(codes), int(codes.max()) + 1))
+    with torch.random.fork_rng(devices=[hardware] if hardware.startswith("cuda") else []):
+        for fold in np.unique(folds).tolist():
+            torch.manual_seed(row_rng(seed, _STAGE, f"fold {fold}").getrandbits(63))
+            model = sequence_head(folder, [str(code) for code in range(found.shape[1])]).to(hardware)
+            known, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+            orders = [known[draw_order(uids[known].tolist(), seed=seed, stage=f"{_STAGE} {fold} {epoch}")] for epoch in range(epochs)]
+            steps = [order[at : at + _ROWS_A_STEP] for order in orders for at in range(0, len(order), _ROWS_A_STEP)]
+            _train(
+                model,
+                inputs,
+                codes,
+                steps,
+                learning_rate=learning_rate,
+                hardware=hardware,
+                description=f"fine-tuning without fold {fold + 1}",
+            )
+            held_out = inputs.longest_first(held_out)
+            model.eval()
+            with torch.inference_mode():
+                for some in (held_out[at : at + batch_size] for at in range(0, len(held_out), batch_size)):
+                    found[some] = model(**inputs.batch(some, hardware)).logits.double().softmax(dim=-1).cpu().numpy()
+    return found
+
+
+def _train(
+    model: Any,
+    inputs: Inputs,
+    codes: NDArray[np.intp],
+    steps: list[NDArray[np.intp]],
+    *,
+    learning_rate: float,
+    hardware: str,
+    description: str,
+) -> None:
+    import torch
+    from transformers import get_linear_schedule_with_warmup
+
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
+    schedule = get_linear_schedule_with_warmup(optimizer, round(_WARMUP * len(steps)), len(steps))
+    model.train()
+    for drawn in track(steps, description):
+        rows = inputs.longest_first(drawn)
+        logits = logits_by_length(model, inputs.batch(rows, hardware))
+        loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(codes[rows]).to(hardware))
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+
+def _tokenized(rows: pa.Table, folder: Path, max_length: int) -> Inputs:
+    import torch
+    from transformers import AutoConfig, AutoTokenizer
+
+    longest = min(max_length, getattr(AutoConfig.from_pretrained(folder), "max_position_embeddings", max_length))
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    texts = [rows.column(name).to_pylist() for name in text_columns(rows.column_names)]
+    columns = {name: list(map(torch.tensor, values)) for name, values in tokenizer(*texts, truncation=True, max_length=longest).items()}
+    return Inputs(columns, np.array([len(ids) for ids in columns["input_ids"]], dtype=np.int64), tokenizer.pad_token_id or 0)
