@@ -8,13 +8,13 @@ from prepsweep.best_model import BestModel
 
 
 class EarlyStop(pl.Callback):
-    """Stops after `patience` validations in turn that were no better than the best before them.
+    """Stops after `patience` validations in turn that were no better than the best before them; None never does.
 
     Stands behind `best`, whose curve is all that it remembers: a run that was cut off at the look that ends it ends there too.
     The schedule of the learning rate stays that of the whole budget.
     """
 
-    def __init__(self, best: BestModel, patience: int) -> None:
+    def __init__(self, best: BestModel, patience: int | None) -> None:
         self.best, self.patience = best, patience
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -24,5 +24,5 @@ class EarlyStop(pl.Callback):
         self._look(trainer)
 
     def _look(self, trainer: pl.Trainer) -> None:
-        if sum(look["step"] > self.best.best_step for look in self.best.curve) >= self.patience:
+        if self.patience is not None and sum(look["step"] > self.best.best_step for look in self.best.curve) >= self.patience:
             trainer.should_stop = True

@@ -124,10 +124,9 @@ def _fine_tune(
         record.values["cost"] |= read_states(module.model, data, cache, accelerator=cfg.trainer.accelerator)
     best = BestModel(task.monitor)
     average = WeightAverage(best, cfg.model.average_last)
-    stop_early = [EarlyStop(best, cfg.budget.patience)] if cfg.budget.patience else []
     with deferred() as stop:
         checkpoints = _checkpoints(cfg, record, prepared, stop, n_parts=n_parts)
-        callbacks = [best, average, *stop_early, *([StepCount(on_step)] if on_step else []), checkpoints]
+        callbacks = [best, average, EarlyStop(best, cfg.budget.patience), *([StepCount(on_step)] if on_step else []), checkpoints]
         accumulate = cfg.model.batch_size // sizes["batch_size"]
         precision = checkpoints.precision or resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
         trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, accumulate=accumulate, precision=precision)

@@ -184,7 +184,7 @@ def test_a_head_that_reads_all_places_is_given_all(tiny_model: Path) -> None:
     assert not prefix.first_only
 
 
-SMALL = {"vocab_size": 40, "max_position_embeddings": 64, "num_labels": 2}
+SMALL = {"initializer_range": 0.3, "vocab_size": 40, "max_position_embeddings": 64, "num_labels": 2}
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,8 @@ def _still_improving(arm: str, runs: Sequence[Run], metric: str) -> Iterator[Con
     error = stdev(gains) / len(gains) ** 0.5
     if error == 0 or stats.t.sf(fmean(gains) / error, len(gains) - 1) <= _ALPHA:
         n_steps = fmean(n_steps for _, n_steps in late)
-        words = f"still improving when it stopped: {_points(fmean(gains))} of {name_of(metric)} on dev in the last {n_steps:.0f} steps; try more epochs"
+        gained = f"{_points(fmean(gains))} of {name_of(metric)} on dev in the last {n_steps:.0f} steps"
+        words = f"still improving when it stopped: {gained}; try more epochs"
         yield Concern("still improving", arm, words)
 
 
@@ -134,7 +135,8 @@ def _extra_steps(study: Study, metric: str) -> Iterator[Concern]:
             gain, alone = _gain(pairs, metric), _gain(control, metric) if control else _drawn_out(pairs, metric)
             if 0 < gain <= alone:
                 ratio = fmean(_steps(other) / _steps(one) for _, one, other in pairs)
-                words = f"gains {_points(gain)} of {name_of(metric)} with {ratio:.1f} times the steps of {baseline}; extra steps alone bring {_points(alone)}"
+                gained = f"gains {_points(gain)} of {name_of(metric)} with {ratio:.1f} times the steps of {baseline}"
+                words = f"{gained}; extra steps alone bring {_points(alone)}"
                 yield Concern("extra steps", f"{factor}={choice}", f"{words} ({CONTROL if control else 'at the pace of its last steps'})")
 
 

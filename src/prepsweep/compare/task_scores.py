@@ -22,11 +22,6 @@ Counts = tuple[Counter[str], Counter[str]]
 Counting = Callable[[str, str], Counts]
 
 
-def subset_accuracy(labels: Sequence[str], predictions: Sequence[str]) -> Values:
-    """1 for each row whose set of labels is exactly right, else 0."""
-    return np.array([label == prediction for label, prediction in zip(labels, predictions, strict=True)], dtype=np.float64)
-
-
 def sample_f1(labels: Sequence[str], predictions: Sequence[str]) -> Values:
     """F1 of each row's set of labels, 1 where both are empty."""
     hits, sizes = _totals(labels, predictions, of_labels)

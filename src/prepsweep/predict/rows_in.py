@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 import json
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
@@ -24,8 +26,8 @@ from prepsweep.sources.table import as_text
 from prepsweep.sources.task_labels import NotALabel, as_json, list_of_strings
 
 ROWS_AT_ONCE = 4096
-# A row must fit into one block of Arrow's reader.
-_BLOCK_BYTES = 1 << 24
+# A row must fit into one block of Arrow's reader, which reads some 32 of them ahead.
+_BLOCK_BYTES = 1 << 20
 _KINDS = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 
 
@@ -164,7 +166,10 @@ def _csv(path: Path, stream: IO[bytes], delimiter: str) -> Iterator[Rows]:
     """Cells as they stand, none guessed to be a number or missing."""
     layout = {"delimiter": delimiter, "newlines_in_values": True}
     blocks = arrow_csv.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
-    names = arrow_csv.open_csv(stream, blocks, arrow_csv.ParseOptions(**layout)).schema.names
+    # Not by Arrow: its reader would read on in the background, from the same file.
+    head = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+    names = next(csv.reader(head, delimiter=delimiter), [])
+    head.detach()
     for name in names:
         if names.count(name) > 1:
             raise Refused(f"{path}:1", f"two columns are named {name!r}", "rename one")

@@ -25,7 +25,8 @@ from prepsweep.compare.report.flow import flows
 from prepsweep.compare.task_scores import f1_by_class, of_entities, of_tags, of_words
 from prepsweep.errors import Refused
 
-from .made_study import CLASSES, make_study, make_task_study
+from .made_study import CLASSES, make_study
+from .made_tasks import make_task_study
 
 TASKS = ("multi_label", "regression", "token_classification")
 
