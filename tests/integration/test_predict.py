@@ -43,6 +43,15 @@ def run_dir(tmp_path: Path, tiny_model: Path) -> Path:
     return trained(tmp_path, reviews(), tiny_model, "clean=[exact_dedup,html,pii]", "preprocess.tokenize.truncation=drop")
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("method", ["adapter", "prompt"])
+def test_a_model_with_parameters_of_its_own_predicts_as_in_its_run(method: str, tmp_path: Path, tiny_model: Path) -> None:
+    run_dir = trained(tmp_path, reviews(), tiny_model, f"method={method}")
+    assert main(["predict", str(run_dir), str(tmp_path / "test.jsonl"), "--device", "cpu", "--out", str(tmp_path / "out.parquet")]) == 0
+    found, wanted = read(tmp_path / "out.parquet"), pq.read_table(run_dir / "predictions.parquet").to_pydict()
+    assert [float(p) for p in found["p_fresh"]] == pytest.approx(wanted["p_fresh"], abs=1e-5)
+
+
 def test_the_test_rows_get_the_predictions_of_the_run(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = pq.read_table(run_dir / "predictions.parquet").to_pydict()
     rows = reviews()[-30:]

@@ -12,6 +12,16 @@ _PEFT_FILE = "adapter_config.json"
 _BASE = "base"
 
 
+def is_plain(folder: Path) -> bool:
+    """Whether transformers alone opens the model in a folder."""
+    return not ((folder / _PEFT_FILE).exists() or (folder / bottleneck.WEIGHTS_FILE).exists())
+
+
+def config_folder(folder: Path) -> Path:
+    """Where the configuration of the whole model stands."""
+    return folder / _BASE if (folder / _PEFT_FILE).exists() else folder
+
+
 def save_weights(model: Any, folder: Path) -> None:
     """The model for `load_model`; one without parameters of its own that cannot be merged is a plain one of transformers."""
     if hasattr(model.config, "adapter_size"):
@@ -36,10 +46,9 @@ def load_model(folder: Path) -> Any:
 
     if (folder / bottleneck.WEIGHTS_FILE).exists():
         return bottleneck.load(folder)
-    is_peft = (folder / _PEFT_FILE).exists()
-    config = transformers.AutoConfig.from_pretrained(folder / _BASE if is_peft else folder)
+    config = transformers.AutoConfig.from_pretrained(config_folder(folder))
     plain = getattr(transformers, config.architectures[0])
-    if not is_peft:
+    if is_plain(folder):
         return plain.from_pretrained(folder, dtype=torch.float32).eval()
     try:
         import peft

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from prepsweep.checkpoints import own_code_refused
 from prepsweep.errors import Refused
+from prepsweep.methods.saved import config_folder, is_plain, load_model
 from prepsweep.padded import Lists, inputs_of
 from prepsweep.predict.answers import KINDS, TAGS, columns_of, kind_of
 from prepsweep.predict.preparation import Preparation
@@ -34,14 +35,11 @@ def model_folder(given: Path) -> Path:
     """The folder with the model: of a run its `model/`; refused where there is none that may be loaded."""
     where = str(given)
     inside = given / "model"
-    folder = inside if (inside / "config.json").is_file() else given
-    if not (folder / "config.json").is_file():
-        if (given / "adapter_config.json").is_file() or (inside / "adapter_config.json").is_file():
-            what = "is an adapter of peft (prefix, prompt), not a whole model"
-            raise Refused(where, what, "load it with peft, or train with method=lora")
+    folder = inside if inside.is_dir() else given
+    if not (config_folder(folder) / "config.json").is_file():
         what = "has no config.json and no model/ with one" if given.is_dir() else "no such folder"
         raise Refused(where, what, "name the folder of a run, its model/, or one that transformers saved")
-    own_code_refused(folder, where)
+    own_code_refused(config_folder(folder), where)
     if not any(folder.glob("*.safetensors")):
         pickles = any(found for pattern in _PICKLES for found in folder.glob(pattern))
         what = "its weights are a pickle, which can run code and is not loaded" if pickles else "has no weights (*.safetensors)"
@@ -60,7 +58,7 @@ def loaded(folder: Path) -> tuple[Any, Any, str]:
     shown = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
-        config = AutoConfig.from_pretrained(folder)
+        config = AutoConfig.from_pretrained(config_folder(folder))
         kind = kind_of(config)
         if kind is None:
             what = f"is no classifier but {(config.architectures or ['a model without a head'])[0]}"
@@ -68,7 +66,8 @@ def loaded(folder: Path) -> tuple[Any, Any, str]:
         words = {"add_prefix_space": True} if kind == TAGS else {}
         tokenizer = AutoTokenizer.from_pretrained(folder, **words)
         auto: Any = AutoModelForTokenClassification if kind == TAGS else AutoModelForSequenceClassification
-        model, info = auto.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True)
+        plain = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        model, info = auto.from_pretrained(folder, **plain) if is_plain(folder) else (load_model(folder), {"missing_keys": ()})
     except Refused:
         raise
     except Exception as error:
