@@ -22,7 +22,7 @@ from prepsweep.terminal import show_run
 def main(run_dir: Path, picture: Path) -> None:
     record = json.loads((run_dir / "run.json").read_bytes())
     report = TextClassification(record["data"]["classes"], loss=cross_entropy).report(record["metrics"]["test"])
-    console = Console(record=True, width=112, highlight=False, file=io.StringIO(), force_terminal=True)
+    console = Console(record=True, width=132, highlight=False, file=io.StringIO(), force_terminal=True)
     console.print("[bold]$ python train.py " + " ".join(record["overrides"]) + "[/bold]\n")
     show_run(record, report=report, run_dir=run_dir, console=console)
     svg = console.export_svg(title="prepsweep", theme=MONOKAI)
