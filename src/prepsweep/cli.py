@@ -27,6 +27,7 @@ from prepsweep.preflight import Checked, check, check_configurations
 from prepsweep.preflight.collected import further_errors
 from prepsweep.preflight.compose import check_shown
 from prepsweep.preflight.doors import overrides_of
+from prepsweep.preflight.help import help_text
 from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.preflight.runs import handed_over, study_dir
 
@@ -57,6 +58,9 @@ def _train(arguments: list[str]) -> int:
         if asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
             if overrides and not asked.shell_completion:
                 check_shown(overrides)
+            if asked.help:
+                print(help_text(overrides, multirun=asked.multirun))
+                return 0
         else:
             if asked.multirun and not any(override.startswith("study=") for override in asked.overrides):
                 arguments.append(f"study={datetime.now():%Y-%m-%d_%H-%M-%S}")
