@@ -84,8 +84,10 @@ class Layout:
         """Every record from `offset` on: where it begins, and how many cells it has; none on a blank line."""
         data, end, delimiter = self.text.data, self.text.end, self.delimiter.encode()
         while offset < end:
-            stop = _LINE_END.search(data, offset, end)
-            line_end, after = stop.span() if stop else (end, end)
+            # No farther than a line can be that needs no second look: one without an end may be as long as the file.
+            near = min(end, offset + MAX_CELL_BYTES + 2)
+            stop = _LINE_END.search(data, offset, near)
+            line_end, after = stop.span() if stop else (near, near)
             # Most lines have no quote: such a line is a record, and need not be walked cell by cell.
             if line_end - offset <= MAX_CELL_BYTES and data.find(b'"', offset, line_end) < 0:
                 n_cells = data.count(delimiter, offset, line_end) + 1 if line_end > offset else 0
@@ -103,8 +105,8 @@ class Layout:
             if data[offset : offset + 1] == b'"':
                 end = self._closing_quote(offset) + 1
             else:
-                stop = self._stop.search(data, offset, self.text.end)
-                end = stop.start() if stop else self.text.end
+                stop = self._stop.search(data, offset, min(self.text.end, offset + MAX_CELL_BYTES + 1))
+                end = stop.start() if stop else self._far_end(offset)
             spans.append((offset, end))
             if end - offset > MAX_CELL_BYTES:
                 what = f"a cell of {end - offset:,} bytes, over {MAX_CELL_BYTES:,}"
@@ -116,6 +118,11 @@ class Layout:
             if data[end] in (_LF, _CR):
                 return spans, end + (2 if data[end : end + 2] == b"\r\n" else 1)
             offset = end + 1
+
+    def _far_end(self, offset: int) -> int:
+        """Where a cell ends that has no end near by: one search a character, which is many times faster than an expression."""
+        ends = (self.text.data.find(end, offset, self.text.end) for end in (self.delimiter.encode(), b"\n", b"\r"))
+        return min((place for place in ends if place >= 0), default=self.text.end)
 
     @cached_property
     def _between(self) -> bytes:
