@@ -36,6 +36,20 @@ def test_a_folder_that_predicts_the_same_and_names_no_place(
         assert tiny_model.parent.name.encode() not in content, name
 
 
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("method", ["prompt", "adapter"])
+def test_what_transformers_alone_cannot_load_is_not_exported(
+    method: str, tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_dir = trained(tmp_path, reviews(), tiny_model, f"method={method}")
+    capsys.readouterr()
+    assert main(["export", str(run_dir), "out"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert "which transformers alone does not load. fix: " in said[0]
+    assert not Path("out").exists()
+
+
 def test_the_card_tells_data_preparation_seeds_and_scores(run_dir: Path, tmp_path: Path) -> None:
     assert main(["export", str(run_dir / "model"), "out"]) == 0
     text = Path("out/README.md").read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from prepsweep.commands import Arguments
+from prepsweep.errors import Refused
 
 
 def main(argv: list[str]) -> int:
@@ -21,10 +22,14 @@ def main(argv: list[str]) -> int:
     from prepsweep.export.card import CARD_FILE, card, study_report
     from prepsweep.export.folder import copy_model, empty_folder, record_of
     from prepsweep.export.onnx_files import refuse_without_libraries, write_all
+    from prepsweep.methods.saved import is_plain
     from prepsweep.predict.model import Predictor, model_folder
     from prepsweep.publish import publish_folder
 
     folder, out = model_folder(asked.model), empty_folder(asked.out)
+    if not is_plain(folder):
+        what = "has parameters of its own (prefix, prompt, adapter), which transformers alone does not load"
+        raise Refused(str(folder), what, "predict with it here, or train with method=lora, which is merged")
     if asked.onnx or asked.int8:
         refuse_without_libraries()
     if asked.card_study:
