@@ -56,11 +56,11 @@ def _train(arguments: list[str]) -> int:
             raise Refused("command line", f"unknown argument {unknown[0]}", "options of Hydra go first, then overrides as key=value")
         overrides = overrides_of(asked)
         if asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
-            if overrides and not asked.shell_completion:
-                check_shown(overrides)
             if asked.help:
                 print(help_text(overrides, multirun=asked.multirun))
-                return 0
+                return OK
+            if overrides and not asked.shell_completion:
+                check_shown(overrides)
         else:
             if asked.multirun and not any(override.startswith("study=") for override in asked.overrides):
                 arguments.append(f"study={datetime.now():%Y-%m-%d_%H-%M-%S}")
