@@ -11,16 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
 from itertools import product
 from pathlib import Path
 from statistics import fmean
 
-ROOT = Path(__file__).resolve().parent.parent
+from against_trainer import timed
+
 AUGMENT = ("none", "synonym", "eda", "backtranslate")
 BALANCE = ("none", "oversample")
 
@@ -73,13 +72,6 @@ def scripts(folder: Path, *, seeds: int, rows: int, epochs: int, best: bool) -> 
         seconds += timed(command)
         scores.append(json.loads((work / "out.json").read_text())["macro_f1"])
     return {"seconds": seconds * seeds, "macro_f1": fmean(scores)}
-
-
-def timed(command: list[str]) -> float:
-    """Wall time of a command in seconds, from start to exit."""
-    started = time.perf_counter()
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from prepsweep.cli import train
-from tests.integration.test_train import SCHEMA
+from tests.records import SCHEMA, record_of
 
 QUICK = ["trainer=cpu", "budget=steps", "budget.steps=2", "preprocess.tokenize.max_length=32"]
 
@@ -93,8 +93,7 @@ def test_a_run_leaves_what_the_contract_says(
     )
     assert code == 0
     (run_json,) = tmp_path.glob("outputs/*/*/run.json")
-    record = json.loads(run_json.read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(run_json.parent)
     assert run_json.parent.name.endswith(record["run_id"])
     assert record["choices"]["balance"] == "oversample"
     assert record["study"] is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import os
@@ -36,15 +35,6 @@ def leaky(dataset, *, seed):
     os.environ["LEAKED"] = "1"
     return dataset
 """
-
-
-def needs(extra: str, module: str) -> pytest.MarkDecorator:
-    missing = importlib.util.find_spec(f"hydra_plugins.{module}") is None
-    return pytest.mark.skipif(missing, reason=f"pip install 'prepsweep[{extra}]'")
-
-
-JOBLIB, SLURM = needs("joblib", "hydra_joblib_launcher"), needs("slurm", "hydra_submitit_launcher")
-RAY, OPTUNA = needs("ray", "hydra_ray_launcher"), needs("optuna", "hydra_optuna_sweeper")
 
 
 class Sweeps:
@@ -81,11 +71,11 @@ def scores(records: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, Any
 @pytest.mark.parametrize(
     "launcher",
     [
-        pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], marks=JOBLIB, id="joblib"),
-        pytest.param(["hydra/launcher=submitit_local"], marks=SLURM, id="submitit_local"),
+        pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=1"], id="joblib"),
+        pytest.param(["hydra/launcher=submitit_local"], id="submitit_local"),
         pytest.param(
             ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"],
-            marks=[RAY, pytest.mark.slow],
+            marks=pytest.mark.slow,
             id="ray",
         ),
     ],
@@ -104,7 +94,6 @@ def test_every_launcher_gives_each_run_a_fresh_process_and_the_scores_of_the_loc
         assert not (run_dir.parent / "frozen.json").exists()
 
 
-@JOBLIB
 def test_failing_runs_are_told_of_by_their_records_and_finished_ones_are_not_run_again(sweeps: Sweeps) -> None:
     command = ["seed=0,1,3", sweeps.stage("failing", FAILING), "logger=none", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
     ended = sweeps.run("torn", *command)
@@ -166,7 +155,6 @@ def test_a_missing_extra_is_refused_with_its_pip_command_and_nothing_written(
     assert written(tmp_path) == before
 
 
-@SLURM
 def test_slurm_is_submitit_with_requeue_and_long_jobs() -> None:
     config = launcher_of("slurm")
     assert config["_target_"].endswith("SlurmLauncher")
@@ -174,7 +162,6 @@ def test_slurm_is_submitit_with_requeue_and_long_jobs() -> None:
     assert config["signal_delay_s"] == 120, "what the plugin sets, and this does not, is there and can be overridden"
 
 
-@RAY
 def test_ray_gpu_is_ray_with_a_gpu_for_each_run() -> None:
     config = launcher_of("ray_gpu")
     assert config["_target_"].endswith("RayLauncher")
@@ -192,7 +179,6 @@ def launcher_of(option: str) -> dict[str, Any]:
     return {str(key): value for key, value in launcher.items()}
 
 
-@OPTUNA
 def test_optuna_looks_for_the_best_validation_score(sweeps: Sweeps) -> None:
     search = ["hydra/sweeper=tune", "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler.seed=0", "logger=none"]
     ended = sweeps.run("search", *search, "model.learning_rate=tag(log,interval(1e-4,1e-1))", "seed=1")
@@ -205,7 +191,6 @@ def test_optuna_looks_for_the_best_validation_score(sweeps: Sweeps) -> None:
     assert "3 of 3 runs finished" in ended.stderr
 
 
-@OPTUNA
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

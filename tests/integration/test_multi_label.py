@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +18,8 @@ from prepsweep.tasks.options import check_task
 from prepsweep.training import train
 from tests.conftest import FILLER, WORDS, compose
 from tests.contract.stage_options import is_stage, options_of, tiny_values
+from tests.records import record_of
 
-SCHEMA = json.loads(files("prepsweep").joinpath("run.schema.json").read_text(encoding="utf-8"))
 REFUSED = {"augment": {"keep_if", "mixup", "span_replace", "to_balance"}, "balance": {"focal", "logit_adjust"}}
 ALLOWED = {group: [option for option in options_of(group) if option not in REFUSED[group]] for group in REFUSED}
 # Each option of both groups in turn with the options of the other.
@@ -54,8 +52,7 @@ def run(run_dir: Path, data: Path, model: Path, *overrides: str) -> dict[str, An
     options = ("task=multi_label", f"data.path={data}", f"model.name={model}", "preprocess.tokenize.max_length=32", "trainer=cpu")
     cfg = compose(*(["data=csv"] if data.suffix == ".csv" else ["data=jsonl"]), *options, "logger=none", *overrides)
     best = train(cfg, run_dir=run_dir, choices={})
-    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(run_dir)
     assert best == record["metrics"]["val"]["macro_f1"]
     return record
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pyarrow.parquet as pq
 import pytest
 from scipy.stats import pearsonr, spearmanr
@@ -19,8 +17,8 @@ from prepsweep.planning import built_stages
 from prepsweep.training import train
 from tests.conftest import FILLER, GOOD, compose
 from tests.contract.stage_options import is_stage, options_of, tiny_values
+from tests.records import record_of
 
-SCHEMA = json.loads(files("prepsweep").joinpath("run.schema.json").read_text(encoding="utf-8"))
 REFUSED = {"keep_if", "mixup", "span_replace", "to_balance"}
 
 
@@ -42,8 +40,7 @@ def stars_csv(tmp_path: Path) -> Path:
 def run(run_dir: Path, data: Path, model: Path, *overrides: str) -> dict[str, Any]:
     options = ("task=regression", "data=csv", f"data.path={data}", f"model.name={model}", "preprocess.tokenize.max_length=32")
     best = train(compose(*options, "trainer=cpu", "logger=none", *overrides), run_dir=run_dir, choices={})
-    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(run_dir)
     assert best == record["metrics"]["val"]["r2"]
     return record
 

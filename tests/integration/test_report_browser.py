@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from prepsweep.cli import main
+from tests.browser import browser, needs_chromium
 from tests.unit.compare.made_study import fail, make_study
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
+__all__ = ["browser"]
+pytestmark = needs_chromium
 
 OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
 XSS = [
@@ -58,14 +57,6 @@ XSS = [
     "a" * 3000,
     " ",
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

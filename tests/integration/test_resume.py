@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import multiprocessing
 import os
 import random
@@ -14,7 +13,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import jsonschema
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -24,17 +22,12 @@ from prepsweep.cli import train as train_command
 from prepsweep.module import FineTuning
 from prepsweep.training import train
 from tests.conftest import compose
-from tests.integration.test_train import SCHEMA
+from tests.records import record_of
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 # An epoch is 11 batches: the first of two validations is in the middle of one, the last step too.
 QUICK = ["trainer=cpu", "trainer.precision=32-true", "budget=steps", "budget.steps=16", "budget.evaluations=2", "model.batch_size=8"]
 QUICK += ["preprocess.tokenize.max_length=32", "logger=none", "data=csv", "balance=weighted_sampler", "model.learning_rate=1e-3"]
-
-
-def record_of(run_dir: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
-    return record
 
 
 def facts(run_dir: Path) -> dict[str, Any]:
@@ -50,14 +43,6 @@ def facts(run_dir: Path) -> dict[str, Any]:
 @pytest.fixture
 def command(reviews_csv: Path, tiny_model: Path) -> list[str]:
     return [*QUICK, f"data.path={reviews_csv}", f"model.name={tiny_model}"]
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
 
 
 def logged_steps(file: Path) -> list[int]:

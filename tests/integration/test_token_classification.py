@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,8 +18,8 @@ from prepsweep.planning import built_stages
 from prepsweep.training import train
 from tests.conftest import FILLER, GOOD, PLOT, compose
 from tests.contract.stage_options import is_stage, options_of
+from tests.records import record_of
 
-SCHEMA = json.loads(files("prepsweep").joinpath("run.schema.json").read_text(encoding="utf-8"))
 AUGMENT, BALANCE = (
     ("none", "duplicate", "span_replace"),
     [option for option in options_of("balance") if option not in ("focal", "logit_adjust")],
@@ -57,8 +55,7 @@ def composed(data: Path, model: Path | str, *overrides: str) -> list[str]:
 
 def run(run_dir: Path, data: Path, model: Path, *overrides: str) -> dict[str, Any]:
     best = train(compose(*composed(data, model, *overrides)), run_dir=run_dir, choices={})
-    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(run_dir)
     assert best == record["metrics"]["val"]["micro_f1"]
     return record
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import f1_score
@@ -16,8 +14,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from prepsweep.training import train
 from tests.conftest import compose, make_reviews
 from tests.contract.stage_options import is_of_texts, is_stage, options_of, tiny_values
+from tests.records import record_of
 
-SCHEMA = json.loads(files("prepsweep").joinpath("run.schema.json").read_text(encoding="utf-8"))
 AUGMENT, BALANCE = [option for option in options_of("augment") if is_of_texts(option)], options_of("balance")
 # Each option of both groups, in turn with the options of the other; the whole grid is run by `pytest -m slow`.
 IN_TURN = {(augment, BALANCE[i % len(BALANCE)]) for i, augment in enumerate(AUGMENT)} | {("none", balance) for balance in BALANCE}
@@ -38,8 +36,7 @@ def run(tmp_path: Path, data: Path, model: Path, *overrides: str) -> dict[str, A
     cfg = compose("data=csv", f"data.path={data}", f"model.name={model}", "preprocess.tokenize.max_length=32", "trainer=cpu", *overrides)
     run_dir = tmp_path / "run"
     best = train(cfg, run_dir=run_dir, choices={"augment": "x"}, overrides=list(overrides))
-    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(run_dir)
     assert record["status"] == "finished"
     assert best == record["metrics"]["val"]["macro_f1"]
     assert all(point["train_loss"] > 0 for point in record["metrics"]["val_curve"])
@@ -219,6 +216,5 @@ def test_a_failed_run_says_so_in_its_record(tmp_path: Path, reviews_csv: Path, t
     cfg = compose("data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "logger=none")
     with pytest.raises(RuntimeError, match="no such luck"):
         train(cfg, run_dir=tmp_path / "run", choices={})
-    record = json.loads((tmp_path / "run" / "run.json").read_text())
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(tmp_path / "run")
     assert (record["status"], record["error"]) == ("failed", {"type": "RuntimeError", "message": "no such luck"})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import torch
 from rich.console import Console
@@ -23,7 +21,9 @@ from prepsweep.terminal import show_run
 from prepsweep.training import train
 from tests.conftest import compose
 from tests.integration.test_resume import QUICK, cut
-from tests.integration.test_train import SCHEMA
+from tests.records import record_of
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
@@ -31,19 +31,9 @@ def command(reviews_csv: Path, tiny_model: Path) -> list[str]:
     return [*QUICK, f"data.path={reviews_csv}", f"model.name={tiny_model}", "budget.evaluations=8"]
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(n_threads)
-
-
 def run(run_dir: Path, command: list[str], *overrides: str) -> dict[str, Any]:
     train(compose(*command, *overrides), run_dir=run_dir, choices={})
-    record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
-    return record
+    return record_of(run_dir)
 
 
 def looks_score(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from prepsweep.cache import Cache
@@ -18,10 +16,10 @@ from prepsweep.lineage import dataset_of, table_of
 from prepsweep.pipeline import split_rows
 from prepsweep.tracking import summary
 from tests.conftest import compose, rows_of
-from tests.integration.test_train import SCHEMA
 from tests.leaks.bad_stages import naming
 from tests.leaks.clean_sets import CLEAN, CLEAN_SETS, SPLITS, Pairs
 from tests.leaks.test_refused import REFUSED, REFUSED_IN_THE_RUN, three_files, write
+from tests.records import record_of
 
 ALL = """balance or augment before the split · augment or resample on val or test · the same file as train and test ·
 test a subset of train · a group in two splits · a train row later than a test row · choosing on test · fitting on other than train rows ·
@@ -195,8 +193,7 @@ def test_a_leak_is_said_at_the_start_and_at_the_end_and_recorded(
     assert [said in line for line in shown.err.splitlines() if line.startswith("leak: ")] == [True]
     assert said in shown.out
     (run_json,) = tmp_path.glob("outputs/*/*/run.json")
-    record = json.loads(run_json.read_text(encoding="utf-8"))
-    jsonschema.validate(record, SCHEMA)
+    record = record_of(run_json.parent)
     (leak,) = record["data"]["leaks"]
     assert (leak["name"], leak["severity"], leak["count"], len(leak["examples"])) == ("same_text_across_splits", "high", 3, 3)
     assert summary(record)["leaks/same_text_across_splits/train-test"] == 3

@@ -127,7 +127,7 @@ def _extra_steps(study: Study, metric: str) -> Iterator[Concern]:
     """
     settings = study.varied()
     for factor, (baseline, choices) in choices_of(settings, {}).items():
-        longer = {choice: _longer(pairs_of(study, settings, factor, choice, baseline)[0]) for choice in choices}
+        longer = {choice: _longer(pairs_of(study, settings, factor, choice, baseline)) for choice in choices}
         for choice, pairs in longer.items():
             if not pairs or factor.startswith("budget"):
                 continue

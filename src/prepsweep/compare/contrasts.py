@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -85,18 +85,28 @@ def contrasts(study: Study, *, metric: str, delta: float, baselines: Mapping[str
     settings, scores = study.varied(), Scores(metric)
     found: list[Contrast] = []
     for factor, choice, baseline in _comparisons(settings, baselines):
-        pairs, n_unpaired = pairs_of(study, settings, factor, choice, baseline)
         before, after = (cells_of(study, settings, {factor: name}) for name in (baseline, choice))
-        sides = _arms(before, after)
+        alone = [runs for one, other in ((before, after), (after, before)) for key, runs in one.items() if key not in other]
+        pairs, sides = _pairs(before, after), _arms(before, after)
         if len({seed for seed, _, _ in pairs}) >= _FEWEST_SEEDS:
-            contrast = _paired(factor, choice, baseline, pairs, scores, delta)
+            compared = _paired(pairs, scores)
         elif min(map(len, sides)) >= _FEWEST_SEEDS:
-            contrast = _unpaired(factor, choice, baseline, sides, scores, delta)
+            compared = _unpaired(sides, scores)
         else:
             continue
-        n_repeats = sum(len(runs) - 1 for side in (before, after) for runs in side.values())
-        n_settings = len({rest for _, rest in before} & {rest for _, rest in after})
-        found.append(replace(contrast, n_unpaired=n_unpaired, n_repeats=n_repeats, n_settings=n_settings))
+        found.append(
+            Contrast(
+                factor=factor,
+                choice=choice,
+                baseline=baseline,
+                n_settings=len({rest for _, rest in before} & {rest for _, rest in after}),
+                n_unpaired=sum(map(len, alone)),
+                n_repeats=sum(len(runs) - 1 for side in (before, after) for runs in side.values()),
+                p_adjusted=compared.effect.p_value(),
+                delta=delta,
+                **compared._asdict(),
+            )
+        )
     adjusted = holm([contrast.effect.p_value() for contrast in found])
     return [replace(contrast, p_adjusted=p) for contrast, p in zip(found, adjusted, strict=True)]
 
@@ -152,11 +162,13 @@ class Scores:
         return rows[order], order
 
 
-def pairs_of(study: Study, settings: Settings, factor: str, choice: str, baseline: str) -> tuple[list[Pair], int]:
-    """(seed, baseline run, choice run) that agree in everything but `factor`; and how many runs found no partner."""
-    before, after = (cells_of(study, settings, {factor: name}) for name in (baseline, choice))
-    n_unpaired = sum(len(runs) for one, other in ((before, after), (after, before)) for key, runs in one.items() if key not in other)
-    return [(seed, one, other) for seed, (one, other) in together([before, after])], n_unpaired
+def pairs_of(study: Study, settings: Settings, factor: str, choice: str, baseline: str) -> list[Pair]:
+    """(seed, baseline run, choice run) that agree in everything but `factor`."""
+    return _pairs(*(cells_of(study, settings, {factor: name}) for name in (baseline, choice)))
+
+
+def _pairs(before: Cells, after: Cells) -> list[Pair]:
+    return [(seed, one, other) for seed, (one, other) in together([before, after])]
 
 
 def cells_of(study: Study, settings: Settings, chosen: Mapping[str, str]) -> Cells:
@@ -242,48 +254,44 @@ def _arms(before: Cells, after: Cells) -> tuple[dict[str, list[Run]], dict[str, 
     return found
 
 
-def _paired(factor: str, choice: str, baseline: str, pairs: Sequence[Pair], scores: Scores, delta: float) -> Contrast:
+class _Compared(NamedTuple):
+    """What two arms say, however they are compared: the fields of `Contrast` of the same names."""
+
+    effect: Effect
+    by_seed: dict[str, float]
+    p_better: float
+    p_sign_flip: float
+    seconds: float
+    paired: bool
+
+
+def _paired(pairs: Sequence[Pair], scores: Scores) -> _Compared:
     weighted = by_seed_of([(seed, (one, other)) for seed, one, other in pairs], (-1, 1))
     differences = table(weighted, scores)
-    effect, by_seed = crossed_effect(differences), differences.by_seed()
-    return Contrast(
-        factor=factor,
-        choice=choice,
-        baseline=baseline,
-        n_settings=0,
-        n_unpaired=0,
-        effect=effect,
+    by_seed = differences.by_seed()
+    return _Compared(
+        effect=crossed_effect(differences),
         by_seed=dict(zip(weighted, by_seed.tolist(), strict=True)),
         p_better=p_better(by_seed),
         p_sign_flip=sign_flip_p(by_seed, rng=np.random.default_rng(0)),
-        p_adjusted=effect.p_value(),
-        delta=delta,
         seconds=fmean(_seconds(other) - _seconds(one) for _, one, other in pairs),
+        paired=True,
     )
 
 
-def _unpaired(
-    factor: str, choice: str, baseline: str, sides: tuple[dict[str, list[Run]], dict[str, list[Run]]], scores: Scores, delta: float
-) -> Contrast:
+def _unpaired(sides: tuple[dict[str, list[Run]], dict[str, list[Run]]], scores: Scores) -> _Compared:
     of_split: dict[str, Run] = {}
     for run in itertools.chain.from_iterable(runs for side in sides for runs in side.values()):
         # Seeds that split alike have one test set.
         scores.refuse_other_test(run, of_split.setdefault(run.seed.split("/")[0], run))
     before, after = (table({seed: [[(1, run)] for run in runs] for seed, runs in side.items()}, scores) for side in sides)
-    effect, one, other = unpaired_effect(before, after), before.by_seed(), after.by_seed()
+    one, other = before.by_seed(), after.by_seed()
     seconds = [fmean(_seconds(run) for runs in side.values() for run in runs) for side in sides]
-    return Contrast(
-        factor=factor,
-        choice=choice,
-        baseline=baseline,
-        n_settings=0,
-        n_unpaired=0,
-        effect=effect,
+    return _Compared(
+        effect=unpaired_effect(before, after),
         by_seed=dict(zip(sides[1], (other - one.mean()).tolist(), strict=True)),
         p_better=p_better_unpaired(one, other),
         p_sign_flip=arms_swap_p(one, other, rng=np.random.default_rng(0)),
-        p_adjusted=effect.p_value(),
-        delta=delta,
         seconds=seconds[1] - seconds[0],
         paired=False,
     )

@@ -66,14 +66,10 @@ def cross_fine_tuned(
     """
     import torch
 
-    folder = checkpoint_folder(
-        checkpoint, revision=revision, patterns=(*TOKENIZER_FILES, *WEIGHT_FILES), where=f"refine.{_STAGE}.fine_tuned"
-    )
-    inputs, hardware, uids = (
-        _tokenized(rows, folder, max_length),
-        hardware_of(device),
-        np.asarray(rows.column("uid").to_pylist(), dtype=object),
-    )
+    where = f"refine.{_STAGE}.fine_tuned"
+    folder = checkpoint_folder(checkpoint, revision=revision, patterns=(*TOKENIZER_FILES, *WEIGHT_FILES), where=where)
+    inputs, hardware = _tokenized(rows, folder, max_length), hardware_of(device)
+    uids = np.asarray(rows.column("uid").to_pylist(), dtype=object)
     found = np.zeros((len(codes), int(codes.max()) + 1))
     with torch.random.fork_rng(devices=[hardware] if hardware.startswith("cuda") else []):
         for fold in np.unique(folds).tolist():
@@ -82,20 +78,9 @@ def cross_fine_tuned(
             known, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
             orders = [known[draw_order(uids[known].tolist(), seed=seed, stage=f"{_STAGE} {fold} {epoch}")] for epoch in range(epochs)]
             steps = [order[at : at + _ROWS_A_STEP] for order in orders for at in range(0, len(order), _ROWS_A_STEP)]
-            _train(
-                model,
-                inputs,
-                codes,
-                steps,
-                learning_rate=learning_rate,
-                hardware=hardware,
-                description=f"fine-tuning without fold {fold + 1}",
-            )
-            held_out = inputs.longest_first(held_out)
-            model.eval()
-            with torch.inference_mode():
-                for some in (held_out[at : at + batch_size] for at in range(0, len(held_out), batch_size)):
-                    found[some] = model(**inputs.batch(some, hardware)).logits.double().softmax(dim=-1).cpu().numpy()
+            name = f"fine-tuning without fold {fold + 1}"
+            _train(model, inputs, codes, steps, learning_rate=learning_rate, hardware=hardware, description=name)
+            _predict(model, inputs, held_out, found, batch_size=batch_size, hardware=hardware)
     return found
 
 
@@ -124,6 +109,17 @@ def _train(
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
+
+
+def _predict(model: Any, inputs: Inputs, rows: NDArray[np.intp], found: NDArray[np.float64], *, batch_size: int, hardware: str) -> None:
+    """Put the class probabilities of `rows` into `found`."""
+    import torch
+
+    rows = inputs.longest_first(rows)
+    model.eval()
+    with torch.inference_mode():
+        for some in (rows[at : at + batch_size] for at in range(0, len(rows), batch_size)):
+            found[some] = model(**inputs.batch(some, hardware)).logits.double().softmax(dim=-1).cpu().numpy()
 
 
 def _tokenized(rows: pa.Table, folder: Path, max_length: int) -> Inputs:

@@ -105,7 +105,7 @@ def _taker(argument: str, name: str, columns: Columns, labels: Labels | None) ->
 class _Column:
     """The values of one key: a text as it is, a class, a group or a time as its JSON token."""
 
-    def __init__(self, name: str, *, is_text: bool, may_lack: bool = False) -> None:
+    def __init__(self, name: str, *, is_text: bool = False, may_lack: bool = False) -> None:
         self.name, self.is_text, self.may_lack = name, is_text, may_lack
         self.kind: type | None = None
         self.values: list[Any] = []
@@ -136,9 +136,6 @@ class _Column:
 class _Cell(_Column):
     """The values of a key that the task reads: strings and numbers as they are written, lists in JSON."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name, is_text=False)
-
     def add(self, record: dict[str, Any]) -> None:
         value = record[self.name]
         if value is None or isinstance(value, dict):
@@ -148,9 +145,6 @@ class _Cell(_Column):
 
 class _Carried(_Column):
     """The values of a key that only travels along: strings as they are, all else in JSON, null where it is null."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name, is_text=False)
 
     def add(self, record: dict[str, Any]) -> None:
         value = record[self.name]

@@ -9,7 +9,7 @@ from typing import Any
 
 from prepsweep.compare.measures import MEASURES
 from prepsweep.compare.records import Run
-from prepsweep.compare.report.scale import Scale, scale_of, tick_text
+from prepsweep.compare.report.scale import axes, path_through, scale_of
 
 WIDTH, HEIGHT = 300, 150
 MAX_ARMS = 12
@@ -41,7 +41,7 @@ def small_multiples(curves: Mapping[str, Points]) -> dict[str, Any] | None:
         return None
     across = scale_of([0, *(step for points in curves.values() for step, _ in points)], _LEFT, _RIGHT, margin=0)
     up = scale_of([score for points in curves.values() for _, score in points], _BOTTOM, _TOP)
-    paths = {arm: _path(points, across, up) for arm, points in curves.items()}
+    paths = {arm: path_through((across.at(step), up.at(score)) for step, score in points) for arm, points in curves.items()}
     return {
         "width": WIDTH,
         "height": HEIGHT,
@@ -54,10 +54,5 @@ def small_multiples(curves: Mapping[str, Points]) -> dict[str, Any] | None:
             for arm, points in list(curves.items())[:MAX_ARMS]
         ],
         "n_more": max(0, len(curves) - MAX_ARMS),
-        "y_ticks": [{"y": up.at(tick), "text": tick_text(tick)} for tick in up.ticks(4)],
-        "x_ticks": [{"x": across.at(tick), "text": tick_text(tick)} for tick in across.ticks(4)],
+        **axes(across, up, n_ticks=4),
     }
-
-
-def _path(points: Points, across: Scale, up: Scale) -> str:
-    return "M" + "L".join(f"{across.at(step)} {up.at(score)}" for step, score in points)

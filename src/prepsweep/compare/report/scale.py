@@ -49,6 +49,19 @@ def tick_text(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+def axes(across: Scale, up: Scale, *, n_ticks: int) -> dict[str, list[dict[str, Any]]]:
+    """The ticks of both axes, as the pictures draw them."""
+    return {
+        "x_ticks": [{"x": across.at(tick), "text": tick_text(tick)} for tick in across.ticks(n_ticks)],
+        "y_ticks": [{"y": up.at(tick), "text": tick_text(tick)} for tick in up.ticks(n_ticks)],
+    }
+
+
+def path_through(places: Iterable[tuple[float, float]]) -> str:
+    """The line through places of a picture, as SVG writes it."""
+    return "M" + "L".join(f"{x} {y}" for x, y in places)
+
+
 def cut_at(middle: Sequence[float], effects: Sequence[Effect], least: float, unit: Unit) -> list[float]:
     """What a scale of effects in their unit should hold: `middle`, ±`least`, and the intervals unless they are much wider than that.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from prepsweep.compare.costs import ArmCost
 from prepsweep.compare.measures import Unit
-from prepsweep.compare.report.scale import scale_of, tick_text
+from prepsweep.compare.report.scale import axes, path_through, scale_of
 
 WIDTH, HEIGHT = 420, 270
 MAX_ARMS = 200
@@ -39,7 +39,6 @@ def scatter(arms: Sequence[ArmCost], unit: Unit) -> dict[str, Any]:
         "bottom": _BOTTOM,
         "top": _TOP,
         "dots": dots,
-        "front": "M" + "L".join(f"{x} {y}" for x, y in front) if len(front) > 1 else None,
-        "x_ticks": [{"x": across.at(tick), "text": tick_text(tick)} for tick in across.ticks(5)],
-        "y_ticks": [{"y": up.at(tick), "text": tick_text(tick)} for tick in up.ticks(5)],
+        "front": path_through(front) if len(front) > 1 else None,
+        **axes(across, up, n_ticks=5),
     }
