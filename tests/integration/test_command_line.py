@@ -28,6 +28,7 @@ REFUSED = {
     "an added key": (["+model.lr=1"], "error: model.lr: unknown option."),
     "an added stage key": (["augment=duplicate", "+augment.duplicate.n=1"], "augment.duplicate.n: unknown option. fix: did you"),
     "null": (["augment=null"], "error: augment: null is not an option. fix: use augment=none"),
+    "no experiment": (["experiment=null"], "error: experiment: null is not an option. fix: leave it out"),
     "several values": (["augment=none,eda"], "error: augment: has several values. fix: add -m to run a sweep"),
     "grammar": (["augment=[eda"], "error: command line: "),
     "a bad number": (["model.learning_rate=-1"], "error: model.learning_rate: must be above 0, got -1"),

@@ -192,3 +192,8 @@ def test_a_sweep_composes_each_choice_once_whoever_asks(
 def test_runs_of_a_study_cannot_lie_where_nobody_looks_for_them(key: str) -> None:
     with pytest.raises(Refused, match=f"{key}: runs of a study lie in <paths.multirun_dir>/<study>/<run_id>"):
         composed([f"{key}=elsewhere", "seed=1,2"], multirun=True)
+
+
+def test_null_among_the_options_of_a_sweep_is_refused() -> None:
+    with pytest.raises(Refused, match="augment: null is not an option"):
+        composed(["augment=null,none"], multirun=True)

@@ -11,7 +11,7 @@ from typing import Any
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -94,12 +94,18 @@ def _check(parsed: list[Override], *, multirun: bool) -> None:
         if "@" in key and not override.is_delete() and (override.value() is None or isinstance(override.value(), list)):
             group = key.partition("@")[0].lstrip("+")
             raise Refused(key, "takes one option", f"name one of the group {group}, or one that wraps several, such as {group}=one_of")
-        if override.value() is None and "." not in key and key not in ("study", "experiment"):
-            raise Refused(key, "null is not an option", f"use {key}=none")
+        if _has_null(override) and "." not in key and key != "study":
+            options = GlobalHydra.instance().config_loader().get_group_options(key)
+            raise Refused(key, "null is not an option", f"use {key}=none" if "none" in options else "leave it out")
         if key.startswith("+hydra.sweeper.params"):
             raise Refused(key, "is for YAML files", f"sweep with {key.removeprefix('+hydra.sweeper.params').lstrip('.') or 'key'}=…,…")
         if override.is_sweep_override() and not multirun:
             raise Refused(key, "has several values", "add -m to run a sweep, or quote a list: 'group=[a,b]'")
+
+
+def _has_null(override: Override) -> bool:
+    value = override.value()
+    return value is None or (isinstance(value, ChoiceSweep) and None in value.list)
 
 
 def _compose(overrides: list[str]) -> DictConfig:
