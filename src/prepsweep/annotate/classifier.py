@@ -11,10 +11,8 @@ import pyarrow as pa
 
 from prepsweep.annotate.ballots import Floats
 from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder, content_of
-from prepsweep.embeddings import hardware_of
+from prepsweep.classifier import class_probabilities
 from prepsweep.errors import Refused
-from prepsweep.pretrained import batches_by_length
-from prepsweep.progress import track
 from prepsweep.schema import text_columns
 
 _FILES = (*TOKENIZER_FILES, *WEIGHT_FILES)
@@ -53,34 +51,11 @@ def classified(
     device: str,
     where: str,
 ) -> Classified:
-    """What the checkpoint says of each row (of both texts of a pair), each distinct text once.
-
-    Its classes are its `id2label`, renamed by `classes`. Batches depend on the set of texts only, so their order does not.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-    from transformers.utils import logging
-
+    """What the checkpoint says of each row (of both texts of a pair); its classes are its `id2label`, renamed by `classes`."""
     folder = checkpoint_folder(checkpoint, revision=revision, patterns=_FILES, where=where)
-    logging.disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).to(hardware_of(device)).eval()
-    names = [model.config.id2label[place] for place in range(model.config.num_labels)]
-    columns = [rows[name].to_pylist() for name in text_columns(rows.column_names)]
-    given = list(zip(*columns, strict=True))
-    distinct = sorted(set(given))
-    length = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
-    encoded = tokenizer(*map(list, zip(*distinct, strict=True)), truncation=True, max_length=length)["input_ids"]
-    p = np.full((len(distinct), len(names)), np.nan)
-    with torch.inference_mode():
-        for batch in track(batches_by_length([" ".join(texts) for texts in distinct], encoded, batch_size * length), "classifying texts"):
-            inputs = tokenizer(
-                *map(list, zip(*(distinct[row] for row in batch), strict=True)), truncation=True, max_length=length, padding=True
-            )
-            logits = model(**{key: torch.tensor(values, device=model.device) for key, values in inputs.items()}).logits
-            p[batch] = torch.softmax(logits.float(), dim=1).cpu().numpy()
-    place = {texts: number for number, texts in enumerate(distinct)}
-    return Classified(p[[place[texts] for texts in given]], _renamed(names, classes, where))
+    texts = list(zip(*(rows[name].to_pylist() for name in text_columns(rows.column_names)), strict=True))
+    p, names = class_probabilities(texts, folder=folder, max_length=max_length, batch_size=batch_size, device=device)
+    return Classified(p, _renamed(names, classes, where))
 
 
 def _renamed(names: list[str], classes: Mapping[Any, str] | None, where: str) -> list[str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder, content_of
-from prepsweep.embeddings import hardware_of
-from prepsweep.progress import track
+from prepsweep.classifier import class_probabilities
 
 _FILES = (*TOKENIZER_FILES, *WEIGHT_FILES)
 
@@ -32,21 +31,7 @@ def labels_known(folder: Path) -> list[str]:
 
 
 def judged_labels(texts: Sequence[str], *, folder: Path, max_length: int, batch_size: int, device: str) -> list[str]:
-    """The most probable class of each text, read up to `max_length` tokens; of equals the first.
-
-    Equal texts are judged once, in batches that depend on the set of texts and not on their order.
-    """
-    import torch
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).to(hardware_of(device)).eval()
-    longest = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
-    distinct, places = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
-    order = sorted(range(len(distinct)), key=lambda row: (-len(distinct[row]), distinct[row]))
-    chosen = np.zeros(len(distinct), dtype=np.int64)
-    with torch.inference_mode():
-        for rows in track([order[start : start + batch_size] for start in range(0, len(order), batch_size)], "judging texts"):
-            batch = tokenizer([distinct[row] for row in rows], truncation=True, max_length=longest, padding=True, return_tensors="pt")
-            chosen[rows] = model(**batch.to(model.device)).logits.argmax(dim=-1).cpu().numpy()
-    return [str(model.config.id2label[int(label)]) for label in chosen[places.reshape(-1)]]
+    """The most probable class of each text, read up to `max_length` tokens; of equals, and for a blank text, the first."""
+    rows = [(text,) for text in texts]
+    p, names = class_probabilities(rows, folder=folder, max_length=max_length, batch_size=batch_size, device=device)
+    return [names[place] for place in np.nan_to_num(p).argmax(axis=1)]
