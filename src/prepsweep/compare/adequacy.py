@@ -11,7 +11,7 @@ from scipy import stats
 
 from prepsweep.compare.budgets import CONTROL
 from prepsweep.compare.contrasts import Pair, choices_of, pairs_of
-from prepsweep.compare.measures import name_of
+from prepsweep.compare.measures import name_of, unit_of
 from prepsweep.compare.records import Run, Study
 
 Kind = Literal["still improving", "one class only", "class never predicted", "extra steps", "different steps"]
@@ -93,7 +93,7 @@ def _still_improving(arm: str, runs: Sequence[Run], metric: str) -> Iterator[Con
     error = stdev(gains) / len(gains) ** 0.5
     if error == 0 or stats.t.sf(fmean(gains) / error, len(gains) - 1) <= _ALPHA:
         n_steps = fmean(n_steps for _, n_steps in late)
-        gained = f"{_points(fmean(gains))} of {name_of(metric)} on dev in the last {n_steps:.0f} steps"
+        gained = f"{_said(fmean(gains), metric)} of {name_of(metric)} on dev in the last {n_steps:.0f} steps"
         words = f"still improving when it stopped: {gained}; try more epochs"
         yield Concern("still improving", arm, words)
 
@@ -135,8 +135,8 @@ def _extra_steps(study: Study, metric: str) -> Iterator[Concern]:
             gain, alone = _gain(pairs, metric), _gain(control, metric) if control else _drawn_out(pairs, metric)
             if 0 < gain <= alone:
                 ratio = fmean(_steps(other) / _steps(one) for _, one, other in pairs)
-                gained = f"gains {_points(gain)} of {name_of(metric)} with {ratio:.1f} times the steps of {baseline}"
-                words = f"{gained}; extra steps alone bring {_points(alone)}"
+                gained = f"gains {_said(gain, metric)} of {name_of(metric)} with {ratio:.1f} times the steps of {baseline}"
+                words = f"{gained}; extra steps alone bring {_said(alone, metric)}"
                 yield Concern("extra steps", f"{factor}={choice}", f"{words} ({CONTROL if control else 'at the pace of its last steps'})")
 
 
@@ -163,5 +163,6 @@ def _steps(run: Run) -> int:
     return int(run.record["budget"]["steps"])
 
 
-def _points(score: float) -> str:
-    return f"{100 * score:+.1f} points"
+def _said(gain: float, metric: str) -> str:
+    unit = unit_of(metric)
+    return f"{unit.said(gain, '+')} {unit.name}"

@@ -274,7 +274,7 @@ def _paired(pairs: Sequence[Pair], scores: Scores) -> _Compared:
         by_seed=dict(zip(weighted, by_seed.tolist(), strict=True)),
         p_better=p_better(by_seed),
         p_sign_flip=sign_flip_p(by_seed, rng=np.random.default_rng(0)),
-        seconds=fmean(_seconds(other) - _seconds(one) for _, one, other in pairs),
+        seconds=fmean(other.seconds - one.seconds for _, one, other in pairs),
         paired=True,
     )
 
@@ -286,7 +286,7 @@ def _unpaired(sides: tuple[dict[str, list[Run]], dict[str, list[Run]]], scores: 
         scores.refuse_other_test(run, of_split.setdefault(run.seed.split("/")[0], run))
     before, after = (table({seed: [[(1, run)] for run in runs] for seed, runs in side.items()}, scores) for side in sides)
     one, other = before.by_seed(), after.by_seed()
-    seconds = [fmean(_seconds(run) for runs in side.values() for run in runs) for side in sides]
+    seconds = [fmean(run.seconds for runs in side.values() for run in runs) for side in sides]
     return _Compared(
         effect=unpaired_effect(before, after),
         by_seed=dict(zip(sides[1], (other - one.mean()).tolist(), strict=True)),
@@ -295,8 +295,3 @@ def _unpaired(sides: tuple[dict[str, list[Run]], dict[str, list[Run]]], scores: 
         seconds=seconds[1] - seconds[0],
         paired=False,
     )
-
-
-def _seconds(run: Run) -> float:
-    cost = run.record["cost"]
-    return float(cost["prepare_seconds"] + cost["train_seconds"])

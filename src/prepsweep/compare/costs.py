@@ -15,7 +15,7 @@ from prepsweep.compare.records import Run, Study
 class ArmCost:
     """Means over the runs of an arm; `mean` and `sd` are of the metric (sd None for one run).
 
-    `prepare_seconds` is what preparation costs without a cache. `gain` is over the arm of all baselines, in the seeds that
+    `prepare_seconds` is as `Run` has it: without a cache. `gain` is over the arm of all baselines, in the seeds that
     both were run in (None where there is none); `seconds_per_point` the extra seconds of a run for each point of 0.01
     gained, or each 1 of squared error (None where nothing is gained). `pareto` where no other arm is as good and as cheap
     and better in one of them.
@@ -39,15 +39,6 @@ class ArmCost:
         return self.prepare_seconds + self.train_seconds
 
 
-def cold_prepare_seconds(run: Run) -> float:
-    """Seconds of preparation as if nothing had been in the cache. What a sweep shares is counted in every arm: so it costs alone.
-
-    A stage keeps the seconds of when it was computed, so that a run which found all in the cache has them too. A run that
-    computed its stages took a little longer than these; one that waited for another to compute them is not counted twice.
-    """
-    return float(max(run.record["cost"]["prepare_seconds"], sum(stage["seconds"] for stage in run.record["data"]["stages"])))
-
-
 def costs(study: Study, *, metric: str, baselines: Mapping[str, str]) -> list[ArmCost]:
     """The cost of each arm, in the order of `Study.arms`.
 
@@ -61,19 +52,18 @@ def costs(study: Study, *, metric: str, baselines: Mapping[str, str]) -> list[Ar
 
 def _cost(arm: str, runs: Sequence[Run], base: Sequence[Run], metric: str) -> ArmCost:
     scores = [score(run, metric) for run in runs]
-    prepare, train = fmean(map(cold_prepare_seconds, runs)), fmean(run.record["cost"]["train_seconds"] for run in runs)
     gain = _gain(runs, base, metric)
     price = None
     if gain is not None and gain > 0:
-        extra = prepare + train - fmean(cold_prepare_seconds(run) + run.record["cost"]["train_seconds"] for run in base)
+        extra = fmean(run.seconds for run in runs) - fmean(run.seconds for run in base)
         price = extra / (MEASURES[metric].unit.factor * gain)
     return ArmCost(
         arm=arm,
         n_runs=len(runs),
         mean=fmean(scores),
         sd=stdev(scores) if len(scores) > 1 else None,
-        prepare_seconds=prepare,
-        train_seconds=train,
+        prepare_seconds=fmean(run.prepare_seconds for run in runs),
+        train_seconds=fmean(run.train_seconds for run in runs),
         examples_seen=fmean(run.record["budget"]["examples_seen"] for run in runs),
         steps=fmean(run.record["budget"]["steps"] for run in runs),
         gain=gain,

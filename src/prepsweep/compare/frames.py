@@ -88,7 +88,7 @@ def _run(name: str, rows: pd.DataFrame, factors: Sequence[str], classes: list[st
         "choices": {},
         "overrides": [f"{factor}={first[factor]}" for factor in factors],
         "seeds": dict.fromkeys(("split", "data", "model"), first["seed"]),
-        "data": {"classes": classes},
+        "data": {"classes": classes, "stages": []},
         "cost": {"prepare_seconds": 0.0, "train_seconds": 0.0},
     }
     return Run(Path(name), record, Tested(pa.array(rows["uid"], pa.string()), labels, predictions, lengths=None, names=classes))

@@ -10,8 +10,17 @@ from typing import Any
 import numpy as np
 
 from prepsweep.compare.pseudovalues import Values, macro_f1, per_class_f1
-from prepsweep.compare.records import ONE_CLASS, Run, Study
-from prepsweep.compare.task_scores import Counting, entity_f1, f1_by_class, negative_squared_error, of_labels, of_tags, sample_f1
+from prepsweep.compare.records import ONE_CLASS, Run, Study, task_of
+from prepsweep.compare.task_scores import (
+    Counting,
+    entity_f1,
+    f1_by_class,
+    log_likelihood,
+    negative_squared_error,
+    of_labels,
+    of_tags,
+    sample_f1,
+)
 from prepsweep.compare.tested import Tested
 from prepsweep.errors import Refused, nearest
 
@@ -36,6 +45,7 @@ class Unit:
 
 
 POINTS = Unit(100, "points", "points of 0.01", ".2f", ".1f")
+NATS = Unit(1, "nats", "nats a token", ".4f", ".3f")
 SQUARED = Unit(1, "squared units", "squared units of the label", ".4g", ".3g")
 
 
@@ -68,6 +78,11 @@ def _as_written(values: Callable[[Sequence[str], Sequence[str]], Values]) -> Cal
     return lambda rows: values(rows.texts(rows.labels), rows.texts(rows.predictions))
 
 
+def _log_likelihood(rows: Tested) -> Values:
+    assert rows.answers is not None, "only runs of causal_lm_sft are asked"
+    return log_likelihood(*rows.answers.T)
+
+
 def right(rows: Tested) -> Values:
     """1 where the prediction is the label, else 0: the class, the whole set of labels, all tags of a sentence."""
     return np.asarray(rows.labels == rows.predictions, dtype=np.float64)
@@ -91,6 +106,15 @@ MEASURES = {
         gain="lowers the mean squared error by {size}",
         note="Errors are shown with a minus sign, so that higher is better: an effect above 0 is an error that became smaller.",
     ),
+    "log_likelihood": Measure(
+        "log-likelihood of a token",
+        _log_likelihood,
+        _named("log_likelihood"),
+        unit=NATS,
+        gain="adds {size} to the log-likelihood of an answer's token",
+        note="An effect of d nats divides the perplexity by exp(d): 0.01 is one percent of it.",
+    ),
+    "exact_match": Measure("exact match", right, _named("exact_match")),
 }
 
 
@@ -108,7 +132,14 @@ TASKS = {
     "multi_label": TaskScores(("sample_f1", "accuracy"), "macro_f1"),
     "regression": TaskScores(("mse",), "r2", flips=False),
     "token_classification": TaskScores(("micro_f1",), "micro_f1"),
+    "causal_lm_sft": TaskScores(("log_likelihood", "exact_match"), "log_likelihood"),
 }
+
+
+def monitored(record: Mapping[str, Any], split: str) -> tuple[str, float]:
+    """Name and value, on `val` or `test`, of the score that a finished run keeps the best of."""
+    monitor = TASKS[task_of(record)].monitor
+    return name_of(monitor), float(record["metrics"][split][monitor])
 
 
 def metric_of(study: Study, asked: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION, read
 FACTORS = ("data", "clean", "annotate", "split", "refine", "augment", "balance", "preprocess", "task", "model", "method", "budget")
 # The task whose labels are classes; the others are named in `measures.TASKS`.
 ONE_CLASS = "text_classification"
-_OTHER_TASKS = ("multi_label", "regression", "token_classification")
+_OTHER_TASKS = ("multi_label", "regression", "token_classification", "causal_lm_sft")
 # Values that tell runs of one arm apart, and how and where a run ran.
 NOT_AN_ARM = ("seed", "seeds.", "study", "paths.", "logger", "runtime.", "hydra", "trainer.devices", "trainer.num")
 
@@ -37,12 +37,29 @@ class Run:
     @property
     def task(self) -> str:
         """The option of the group `task`; one that is of the study's own making has one class a text."""
-        named = as_text(self.record["choices"].get("task"))
-        return named if named in _OTHER_TASKS else ONE_CLASS
+        return task_of(self.record)
 
     @property
     def classes(self) -> list[str]:
         return list(self.record["data"]["classes"])
+
+    @property
+    def prepare_seconds(self) -> float:
+        """Seconds of preparation as if nothing had been in the cache. What a sweep shares is counted in every arm: so it costs alone.
+
+        A stage keeps the seconds of when it was computed, so that a run which found all in the cache has them too. A run that
+        computed its stages took a little longer than these; one that waited for another to compute them is not counted twice.
+        """
+        return float(max(self.record["cost"]["prepare_seconds"], sum(stage["seconds"] for stage in self.record["data"]["stages"])))
+
+    @property
+    def train_seconds(self) -> float:
+        return float(self.record["cost"]["train_seconds"])
+
+    @property
+    def seconds(self) -> float:
+        """What a run costs that finds nothing in the cache."""
+        return self.prepare_seconds + self.train_seconds
 
     @cached_property
     def tested(self) -> Tested:
@@ -116,6 +133,12 @@ def _settings(record: dict[str, Any]) -> dict[str, Any]:
 def _reason(record: dict[str, Any]) -> str:
     error = record.get("error")
     return f"{record['status']}: {error['type']}: {error['message']}" if error else str(record["status"])
+
+
+def task_of(record: Mapping[str, Any]) -> str:
+    """The task of a record, see `Run.task`."""
+    named = as_text(record["choices"].get("task"))
+    return named if named in _OTHER_TASKS else ONE_CLASS
 
 
 def as_text(value: Any) -> str:

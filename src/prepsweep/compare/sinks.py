@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Literal
 
 from prepsweep.compare.findings import Findings
 from prepsweep.compare.report import sections
 from prepsweep.compare.report.markdown import markdown
+from prepsweep.compare.report.pictures import pictures
 from prepsweep.compare.report.tables import Table
 from prepsweep.errors import Refused
 from prepsweep.visible import cut
 
 _NAME_CHARACTERS = 120
+_RGB = 3
 
 
 def to_wandb(found: Findings, report: Path, *, mode: Literal["offline", "online"]) -> None:
@@ -47,9 +50,10 @@ def to_wandb(found: Findings, report: Path, *, mode: Literal["offline", "online"
 
 
 def to_tensorboard(found: Findings, folder: Path) -> None:
-    """Event files in `folder`: effects as numbers, the seeds of each choice as a histogram, the short report as text."""
+    """Event files in `folder`: effects as numbers, the seeds of each choice as a histogram, the short report as text, the pictures."""
     try:
         from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
         from tensorboard.plugins.histogram.summary_v2 import histogram_pb
         from tensorboard.plugins.scalar.summary_v2 import scalar_pb
         from tensorboard.plugins.text.summary_v2 import text_pb
@@ -61,6 +65,11 @@ def to_tensorboard(found: Findings, folder: Path) -> None:
         histogram_pb(f"by seed/{_tag(one.name)}", [found.unit.factor * value for value in one.by_seed.values()]) for one in found.contrasts
     ]
     summaries.append(text_pb("report", markdown(found)))
+    for name, picture in pictures(found).items():
+        png = io.BytesIO()
+        picture.save(png, "PNG")
+        image = Summary.Image(height=picture.height, width=picture.width, colorspace=_RGB, encoded_image_string=png.getvalue())
+        summaries.append(Summary(value=[Summary.Value(tag=name, image=image)]))
     writer = EventFileWriter(str(folder))
     try:
         for summary in summaries:

@@ -90,7 +90,7 @@ def _slice(rows: PairedRows, contrast: str, kind: str, part: _Part) -> Slice:
 
 
 def _parts(rows: PairedRows, kind: str, metric: str, columns: SourceColumns) -> Iterator[_Part]:
-    if kind == CLASS and rows.task == "regression":
+    if kind == CLASS and rows.task in ("regression", "causal_lm_sft"):
         return
     if kind == CLASS and (metric == "macro_f1" or rows.task != ONE_CLASS):
         yield from _f1_parts(rows)

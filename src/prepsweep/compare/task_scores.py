@@ -33,6 +33,16 @@ def negative_squared_error(labels: Sequence[str], predictions: Sequence[str]) ->
     return np.array([-((float(label) - float(said)) ** 2) for label, said in zip(labels, predictions, strict=True)], dtype=np.float64)
 
 
+def log_likelihood(losses: Values, n_tokens: Values) -> Values:
+    """Influence values around minus the mean loss of a token, shape (n_rows,); the mean is that itself.
+
+    A row moves it by minus what its loss is above that of so many tokens, as `entity_f1` has it for a share of entities.
+    """
+    total = max(float(n_tokens.sum()), 1.0)
+    mean = float(losses.sum()) / total
+    return np.asarray(-(mean + len(losses) * (losses - mean * n_tokens) / total))
+
+
 def entity_f1(labels: Sequence[str], predictions: Sequence[str], counts: Counting) -> Values:
     """Influence values around micro F1 of entities, shape (n_rows,); the mean is micro F1 itself.
 

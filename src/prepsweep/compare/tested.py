@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-_COLUMNS = ("uid", "label", "prediction", "length")
+_OF_ANSWERS = ("answer_loss", "answer_tokens")
+_COLUMNS = ("uid", "label", "prediction", "length", *_OF_ANSWERS)
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Tested:
     """Test rows in the order of their uids, all of shape (n_rows,): labels and predictions as places in `names`, -1 for none of them.
 
     `names` are the classes; where a label is no class (a set, a number, tags) the distinct labels and predictions, as they
-    are written. `lengths` are in tokens; None for a run that was recorded without them.
+    are written. `lengths` are in tokens; None for a run that was recorded without them. `answers` are the loss of a
+    conversation's answers and their number of tokens, shape (n_rows, 2); None for other tasks.
     """
 
     uids: pa.Array
@@ -28,6 +30,7 @@ class Tested:
     predictions: NDArray[np.int64]
     lengths: NDArray[np.int64] | None
     names: Sequence[str]
+    answers: NDArray[np.float64] | None = None
 
     @classmethod
     def read(cls, file: Path, classes: Sequence[str] | None) -> Tested:
@@ -40,7 +43,9 @@ class Tested:
         known = pa.array(names, pa.string())
         labels, predictions = (_numbers(pc.fill_null(pc.index_in(side, known), -1)) for side in sides)
         lengths = _numbers(table.column("length")) if "length" in there else None
-        return cls(table.column("uid").combine_chunks(), labels, predictions, lengths, known.to_pylist())
+        told = set(_OF_ANSWERS) <= set(there)
+        answers = np.stack([table.column(name).to_numpy().astype(np.float64) for name in _OF_ANSWERS], axis=1) if told else None
+        return cls(table.column("uid").combine_chunks(), labels, predictions, lengths, known.to_pylist(), answers)
 
     def texts(self, numbers: NDArray[np.int64]) -> list[str]:
         """What these labels or predictions are called."""
@@ -56,7 +61,8 @@ class Tested:
     def only(self, rows: NDArray[np.bool_]) -> Tested:
         """The rows that are marked."""
         lengths = None if self.lengths is None else self.lengths[rows]
-        return Tested(self.uids.filter(pa.array(rows)), self.labels[rows], self.predictions[rows], lengths, self.names)
+        answers = None if self.answers is None else self.answers[rows]
+        return Tested(self.uids.filter(pa.array(rows)), self.labels[rows], self.predictions[rows], lengths, self.names, answers)
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.int64]:

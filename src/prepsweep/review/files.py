@@ -48,7 +48,7 @@ def _of_elements(found: Iterator[tuple[str, dict[str, object]]]) -> Iterator[lis
             yield list(argilla.decisions_of(where, element))
         else:
             what = "is neither a task of Label Studio nor a record of Argilla that came from prepsweep review export"
-            raise Refused(where, what, "export as JSON from the project that the queue was imported into")
+            raise Refused(where, what, "export as JSON (not JSON-MIN) from the project that the queue was imported into")
 
 
 def _counted(rows: Iterator[list[Decision]]) -> ReviewFile:

@@ -63,7 +63,8 @@ def decisions_of(where: str, task: Mapping[str, Any]) -> Iterator[Decision]:
 
 
 def _choice(annotation: Mapping[str, Any], where: str) -> str | None:
-    results = _list(annotation.get("result", []), where, "result")
+    # Whoever added questions of their own gave them other names.
+    results = [one for one in _list(annotation.get("result", []), where, "result") if one.get("from_name", _CONTROL) == _CONTROL]
     values = [result.get("value") for result in results if result.get("type", "choices") == "choices"]
     chosen = [name for value in values if isinstance(value, dict) for name in value.get("choices", [])]
     if len(chosen) > 1:

@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 
 from prepsweep.compare.task_scores import entity_f1, f1_by_class, of_entities, of_labels, sample_f1
 
-from .made_study import CLASSES, record_of
+from .made_records import record_of
+from .made_study import CLASSES
 
 RISING = (0.6, 0.9, 1.0, 1.0, 1.0)
 
@@ -28,8 +29,8 @@ def make_task_study(folder: Path, task: str, *, augment: Sequence[str] = ("none"
         said = wrong(rng, labels, 0.3 if choice == "backtranslate" else 0.4)
         run_dir = folder / f"{number:012x}"
         run_dir.mkdir(parents=True)
-        record = record_of(run_dir, list(CLASSES), zeros, zeros, (choice, "none"), seed)
-        record["choices"]["task"] = task
+        choices = {"augment": choice, "balance": "none", "task": task}
+        record = record_of(run_dir, zeros, zeros, classes=CLASSES, choices=choices, seed=seed, said={})
         texts = [[row if isinstance(row, str) else json.dumps(row) for row in side] for side in (labels, said)]
         test, val = (scored(*([text[part] for text in texts])) for part in (slice(None), slice(None, None, 2)))
         rising = [

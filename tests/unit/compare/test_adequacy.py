@@ -11,7 +11,8 @@ import pytest
 
 from prepsweep.compare.adequacy import Concern, adequacy
 from prepsweep.compare.records import read_studies
-from tests.unit.compare.evidence import Rows, curve, write_arms, write_predictions
+from tests.unit.compare.made_records import curve
+from tests.unit.compare.made_study import Rows, write_arms, write_predictions
 
 
 def looks(start: float, end: float, *, n: int = 8, noise: float = 0.005) -> Callable[[int], dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 from prepsweep.compare.budgets import budgets, controls
 from prepsweep.compare.records import Study, read_studies
-from tests.unit.compare.evidence import Rows, two_arms, write_run
+from tests.unit.compare.made_study import Rows, two_arms, write_run
 
 OPTIONS = {"metric": "accuracy", "delta": 0.01, "baselines": {}}
 

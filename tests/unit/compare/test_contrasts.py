@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -15,40 +12,17 @@ from prepsweep.cli import main
 from prepsweep.compare.contrasts import Contrast, contrasts, left_out
 from prepsweep.compare.records import read_studies
 from prepsweep.errors import Refused
+from tests.unit.compare.made_study import Rows, fail, write_run
 
-CLASSES = ["fresh", "rotten", "plot"]
-N_ROWS = 400
+ROWS, OTHER_ROWS = Rows(400), Rows(400, seed=1)
 
 
-def make_run(folder: Path, *, augment: str, balance: str, seed: int, p_right: float, status: str = "finished", test: str = "") -> None:
-    """A record and predictions in which each row is right with `p_right`, less on rows that are hard for every run."""
-    run_dir = folder / f"{augment}-{balance}-{seed}"
-    run_dir.mkdir(parents=True)
-    hard = np.random.default_rng(0).normal(0, 0.15, N_ROWS)
-    labels = np.random.default_rng(1).integers(0, 3, N_ROWS)
-    rng = np.random.default_rng([seed, len(augment), len(balance)])
-    right = rng.random(N_ROWS) < np.clip(p_right + hard, 0, 1)
-    predictions = np.where(right, labels, (labels + 1) % 3)
-    columns = {
-        "uid": [f"{test}{i}" for i in range(N_ROWS)],
-        "label": [CLASSES[i] for i in labels],
-        "prediction": [CLASSES[i] for i in predictions],
-    }
-    pq.write_table(pa.table(columns), run_dir / "predictions.parquet")
-    record: dict[str, Any] = {
-        "schema_version": 1,
-        "run_id": run_dir.name,
-        "status": status,
-        "error": None if status == "finished" else {"type": "ValueError", "message": "no good"},
-        "choices": {"augment": augment, "balance": balance, "model": "minilm", "logger": "none"},
-        "overrides": [f"augment={augment}", f"balance={balance}", f"seed={seed}", "study=x"],
-        "seeds": {"split": 0, "data": seed, "model": seed},
-        "data": {"classes": CLASSES},
-        "metrics": {"test": {"macro_f1": float(right.mean()), "accuracy": float(right.mean())}},
-        "budget": {"kind": "equal_steps", "steps": 100},
-        "cost": {"prepare_seconds": 1.0, "train_seconds": 10.0 + (augment == "eda"), "test_seconds": 1.0},
-    }
-    (run_dir / "run.json").write_text(json.dumps(record))
+def make_run(folder: Path, *, augment: str, balance: str, seed: int, p_right: float, rows: Rows = ROWS) -> None:
+    """A run that found in the cache what it prepared; eda takes 30 seconds to prepare and one more to train."""
+    prepared = [{"seconds": 30.0}] if augment == "eda" else []
+    cost = {"prepare_seconds": 1.0, "train_seconds": 10.0 + (augment == "eda")}
+    choices = {"augment": augment, "balance": balance}
+    write_run(folder, rows, choices=choices, seed=seed, p_right=p_right, data={"stages": prepared}, cost=cost)
 
 
 @pytest.fixture
@@ -69,7 +43,7 @@ def test_the_planted_effect_is_found_and_the_other_is_not(study_dir: Path) -> No
     assert (eda.verdict.word, eda.effect.n_seeds, eda.n_settings, eda.baseline) == ("helps", 6, 2, "none")
     low, high = eda.effect.interval()
     assert low < 0.11 < high
-    assert eda.seconds == pytest.approx(1.0)
+    assert eda.seconds == pytest.approx(30.0), "30 to prepare with an empty cache, not 1, and 11 to train"
     assert oversample.verdict.word not in ("helps", "hurts")
 
 
@@ -79,17 +53,14 @@ def test_the_other_way_round_it_hurts(study_dir: Path) -> None:
 
 
 def test_runs_with_another_test_are_refused(study_dir: Path) -> None:
-    make_run(study_dir, augment="aeda", balance="none", seed=0, p_right=0.7, test="other")
-    make_run(study_dir, augment="aeda", balance="none", seed=1, p_right=0.7, test="other")
+    make_run(study_dir, augment="aeda", balance="none", seed=0, p_right=0.7, rows=OTHER_ROWS)
+    make_run(study_dir, augment="aeda", balance="none", seed=1, p_right=0.7, rows=OTHER_ROWS)
     with pytest.raises(Refused, match="was tested on other rows or labels"):
         contrasts(read_studies([study_dir]), metric="macro_f1", delta=0.01, baselines={})
 
 
 def test_failed_runs_are_listed_and_left_out_and_their_partners_counted(study_dir: Path) -> None:
-    broken = study_dir / "eda-none-0" / "run.json"
-    broken.write_text(
-        json.dumps(json.loads(broken.read_text()) | {"status": "failed", "error": {"type": "OSError", "message": "disk full"}})
-    )
+    fail(study_dir / "eda-none-0", "OSError", "disk full")
     study = read_studies([study_dir])
     assert study.missing == [(str(study_dir / "eda-none-0"), "failed: OSError: disk full")]
     (eda,) = (one for one in contrasts(study, metric="macro_f1", delta=0.01, baselines={}) if one.factor == "augment")
@@ -151,7 +122,7 @@ def test_arms_without_common_seeds_are_compared_unpaired(study_dir: Path) -> Non
 
 def test_unpaired_arms_with_another_test_are_refused(study_dir: Path) -> None:
     for seed in (10, 11):
-        make_run(study_dir, augment="late", balance="none", seed=seed, p_right=0.8, test="other")
+        make_run(study_dir, augment="late", balance="none", seed=seed, p_right=0.8, rows=OTHER_ROWS)
     with pytest.raises(Refused, match="was tested on other rows or labels"):
         contrasts(read_studies([study_dir]), metric="macro_f1", delta=0.01, baselines={})
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prepsweep.compare.costs import ArmCost, costs
-from tests.unit.compare.evidence import write_arms
+from tests.unit.compare.made_study import write_arms
 
 
 def arm(f1: float, *, train: float, prepare: float = 1.0, stages: Sequence[float] = ()) -> Callable[[int], dict[str, Any]]:

@@ -9,7 +9,7 @@ import pytest
 
 from prepsweep.compare.flips import flips
 from prepsweep.compare.records import read_studies
-from tests.unit.compare.evidence import CLASSES, Rows, only_contrast, two_arms, write_predictions
+from tests.unit.compare.made_study import CLASSES, Rows, only_contrast, two_arms, write_predictions
 
 
 def test_planted_rows_are_found_both_ways(tmp_path: Path) -> None:

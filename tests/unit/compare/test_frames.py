@@ -11,7 +11,7 @@ import pytest
 from prepsweep.compare import compare_frame
 from prepsweep.errors import Refused
 
-from .evidence import Rows, only_contrast, two_arms
+from .made_study import Rows, only_contrast, two_arms
 
 
 @pytest.fixture

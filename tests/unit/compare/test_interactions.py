@@ -13,7 +13,7 @@ from prepsweep.compare.noise_floor import noise_floor
 from prepsweep.compare.records import Study, read_studies
 from prepsweep.compare.statistics import sign_flip_p
 
-from .evidence import Rows, write_run
+from .made_study import Rows, write_run
 
 
 def factorial(
@@ -30,8 +30,7 @@ def factorial(
 
 
 def score(study: Study, augment: str, balance: str, seed: int) -> float:
-    wanted = {"augment": augment, "balance": balance, "model": "minilm"}
-    (run,) = (run for run in study.runs if run.record["choices"] == wanted and run.record["seeds"]["data"] == seed)
+    (run,) = (run for run in study.runs if run.run_dir.name == f"{augment}-{balance}-{seed}")
     return float(run.record["metrics"]["test"]["accuracy"])
 
 
@@ -147,4 +146,8 @@ def test_the_winners_curse_is_seen(tmp_path: Path) -> None:
 def test_nothing_is_chosen_of_one_seed_or_without_dev_scores(tmp_path: Path) -> None:
     one = with_dev(tmp_path / "one", {"none": [0.7], "eda": [0.8]}, {"none": 0.6, "eda": 0.7})
     assert chosen(one, metric="macro_f1") is None
-    assert chosen(factorial(tmp_path / "no dev", both=0.0, n_seeds=2), metric="macro_f1") is None
+    study = factorial(tmp_path / "no dev", both=0.0, n_seeds=2)
+    assert chosen(study, metric="macro_f1") is not None
+    for run in study.runs:
+        del run.record["metrics"]["val"]
+    assert chosen(study, metric="macro_f1") is None

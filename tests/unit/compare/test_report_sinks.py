@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
@@ -47,6 +48,12 @@ def test_tensorboard_gets_numbers_seeds_and_the_report(found: Findings, tmp_path
     assert {"effect/augment=backtranslate", "by seed/augment=backtranslate", "report"} <= set(tags)
     (text,) = events.Tensors("report")
     assert "**Use `augment=backtranslate`" in text.tensor_proto.string_val[0].decode()
+    assert set(events.Tags()["images"]) == {"effects", "learning curves", "effect on each class"}
+    for name in events.Tags()["images"]:
+        (image,) = events.Images(name)
+        with Image.open(io.BytesIO(image.encoded_image_string)) as picture:
+            assert picture.size == (image.width, image.height)
+            assert len(picture.getcolors(1 << 20)) > 8, "something is drawn on it"
 
 
 def test_wandb_gets_a_run_of_the_study_and_it_is_closed(study_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

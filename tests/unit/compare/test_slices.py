@@ -17,7 +17,7 @@ from prepsweep.errors import Refused
 from prepsweep.record import plain_config
 from prepsweep.schema import source_uids
 from tests.conftest import compose
-from tests.unit.compare.evidence import CLASSES, Rows, only_contrast, two_arms, write_run
+from tests.unit.compare.made_study import CLASSES, Rows, only_contrast, two_arms, write_run
 
 
 def by_value(found: list[Slice], kind: str) -> dict[str, Slice]:

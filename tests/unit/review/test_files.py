@@ -10,13 +10,17 @@ from xml.etree import ElementTree
 
 import pyarrow as pa
 import pytest
+from datasets import Dataset
 
+from prepsweep.annotate.reviewed import reviewed
 from prepsweep.errors import Refused
 from prepsweep.review.files import read_review, written
 from prepsweep.review.label_studio import interface
 from tests.unit.review.conftest import CLASSES, LABELS, TEXTS
 
 Json = list[dict[str, Any]]
+EXPORTED = Path(__file__).parent / "exports"
+PROGRAMS = ("label_studio", "argilla_flat", "argilla_nested", "argilla_dataset")
 
 
 def choice(label: str) -> dict[str, Any]:
@@ -45,16 +49,17 @@ def responded(records: Json) -> Json:
 
 
 def nested(records: Json) -> Json:
-    """As Argilla's `to_json` has them."""
+    """As Argilla's `to_json` has them: a draft looks like any response, but its record is not completed."""
     found = []
-    for record in responded(records):
-        said = zip(*(record[f"label.responses{end}"] or [] for end in ("", ".users", ".status")), strict=True)
+    for number, record in enumerate(responded(records)):
+        said = zip(record["label.responses"] or [], record["label.responses.users"] or [], strict=True)
         found.append(
             {
                 "id": record["id"],
+                "status": "completed" if number > 1 else "pending",
                 "fields": {"text": record["text"]},
                 "metadata": {name: record[name] for name in ("row", "data")},
-                "responses": {"label": [{"value": value, "user_id": user, "status": status} for value, user, status in said]},
+                "responses": {"label": [{"value": value, "user_id": user} for value, user in said]},
             }
         )
     return found
@@ -81,6 +86,42 @@ def test_decisions_come_back(queue: pa.Table, tmp_path: Path, form: str, change:
     assert {each.reviewer for each in found.decisions} == people
     assert all((each.decided_at is not None) == (form == "label_studio") for each in found.decisions)
     assert [each.text for each in found.decisions] == [text for place, text in enumerate(TEXTS) if place not in left_out]
+
+
+@pytest.mark.parametrize("file", [next(EXPORTED.glob(f"{name}.json*")) for name in PROGRAMS], ids=PROGRAMS)
+def test_what_the_programs_themselves_write_is_read(rows: Dataset, file: Path) -> None:
+    """Files of the queue of `conftest`, made by Label Studio's and Argilla's own code, see `exports/README.md`."""
+    result = reviewed(rows, review_file=str(file), rule="majority", partial=False, on_other_data="refuse", on_abstain="keep")
+    undecided = {1} if file.name.startswith("label_studio") else {0, 1}
+    decided = [label for place, label in enumerate(LABELS) if place not in undecided]
+    assert result.evidence is not None
+    assert sorted(result.evidence.column("decision").to_pylist()) == sorted(decided)
+    facts = result.facts
+    assert (facts["rows_reviewed"], facts["rows_undecided"], facts["rows_changed"]) == (len(decided), len(undecided), 0)
+    assert len(facts["decisions_by"]) == 2
+
+
+def test_an_export_that_hides_drafts_is_refused(queue: pa.Table, tmp_path: Path) -> None:
+    def two_people(records: Json) -> Json:
+        found = nested(records)
+        found[4]["responses"]["label"].append({"value": "fresh", "user_id": "user-9"})
+        return found
+
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(exported(queue, "argilla", two_people)), encoding="utf-8")
+    with pytest.raises(Refused, match=r"element 5: 2 responses without their status.*to_list\(flatten=True\)"):
+        read_review(file, partial=False)
+
+
+def test_the_question_of_the_queue_alone_decides(queue: pa.Table, tmp_path: Path) -> None:
+    def with_more(tasks: Json) -> Json:
+        found = annotated(tasks)
+        found[2]["annotations"][0]["result"] += [choice("surely") | {"from_name": "how_sure"}, {"type": "relation", "direction": "right"}]
+        return found
+
+    file = tmp_path / "export.json"
+    file.write_text(json.dumps(exported(queue, "label_studio", with_more)), encoding="utf-8")
+    assert read_review(file, partial=False).decisions[1].label == LABELS[2]
 
 
 @pytest.mark.parametrize(("form", "change"), EXPORTS)

@@ -47,7 +47,7 @@ class Table:
         """The rows with a header; a number is written whole, a text guarded as `csv_cells` says."""
         lines = [_guarded([column.name for column in self.columns]), *map(_guarded, self.rows)]
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows(lines)
+        csv.writer(out).writerows(lines)
         return out.getvalue()
 
 
