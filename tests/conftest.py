@@ -19,6 +19,7 @@ from tests.unit.annotate.files import labelling_rules
 from tests.unit.augment.conftest import tiny_marian, wordnet_folder
 from tests.unit.augment.models import paraphrase_endpoint, tiny_masked_lm
 from tests.unit.review.files import review_file
+from tests.writers import tiny_writer
 
 __all__ = [
     "labelling_rules",
@@ -26,6 +27,7 @@ __all__ = [
     "review_file",
     "tiny_marian",
     "tiny_masked_lm",
+    "tiny_writer",
     "wordnet_folder",
 ]  # fixtures of the stages' own tests that the contract suite needs too
 register_resolvers()

@@ -13,6 +13,7 @@ PACKAGE_SCHEME = "pkg://"
 # What decides how text becomes tokens; the weights are not among them.
 TOKENIZER_FILES = (
     "added_tokens.json",
+    "chat_template.jinja",
     "config.json",
     "merges.txt",
     "sentencepiece.bpe.model",

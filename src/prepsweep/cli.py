@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
 from prepsweep.commands import descriptions
+from prepsweep.determinism import CHECK_DETERMINISM, is_deterministic
 from prepsweep.errors import Refused, nearest
 from prepsweep.health import NotFinite
 from prepsweep.launch.fresh import FreshProcess
@@ -51,10 +52,14 @@ def _train(arguments: list[str]) -> int:
     register_resolvers()
     checked = Checked([], {})
     try:
-        asked, unknown = get_args_parser().parse_known_args(arguments)
+        parser = get_args_parser()
+        parser.add_argument(CHECK_DETERMINISM, action="store_true")
+        asked, unknown = parser.parse_known_args(arguments)
         if unknown:
             raise Refused("command line", f"unknown argument {unknown[0]}", "options of Hydra go first, then overrides as key=value")
         overrides = overrides_of(asked)
+        if asked.check_determinism and asked.multirun:
+            raise Refused(CHECK_DETERMINISM, "checks one run, not a sweep", "leave -m out")
         if asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
             if asked.help:
                 print(help_text(overrides, multirun=asked.multirun))
@@ -66,9 +71,11 @@ def _train(arguments: list[str]) -> int:
                 arguments.append(f"study={datetime.now():%Y-%m-%d_%H-%M-%S}")
                 overrides.append(arguments[-1])
             try:
-                checked = check(overrides, multirun=asked.multirun)
+                checked = check(overrides, multirun=asked.multirun, keep=not asked.check_determinism)
             except Refused as error:
                 return _say(*further_errors(error, overrides, partial(check_configurations, multirun=asked.multirun)))
+            if asked.check_determinism:
+                return OK if is_deterministic(checked.runs[0].config) else FAILED
             if not asked.multirun:
                 arguments += _folder_to_continue(overrides, checked)
         return _run_hydra(arguments, checked, sweep=asked.multirun)
@@ -154,7 +161,7 @@ def _sweep_code(checked: Checked) -> int:
 
 
 def train_one(
-    cfg: DictConfig, cache: Cache, choices: Mapping[str, Any], *, n_parts: int = 1, on_step: Callable[[int, int], None] | None = None
+    cfg: DictConfig, cache: Cache, choices: Mapping[str, Any], *, n_parts: int = 1, on_step: Callable[[int, int, float], None] | None = None
 ) -> float | None:
     """The run that Hydra has composed, see `training.train`; one of a study that is finished is not run again."""
     run_dir, overrides = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
@@ -182,7 +189,7 @@ def train_in(
     *,
     overrides: list[str],
     n_parts: int = 1,
-    on_step: Callable[[int, int], None] | None = None,
+    on_step: Callable[[int, int, float], None] | None = None,
 ) -> float:
     """The run `cfg` in `run_dir`, in this process or in one for each of its devices."""
     from prepsweep.continuing import alone_in

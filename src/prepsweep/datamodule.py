@@ -19,8 +19,11 @@ from prepsweep.annotate.soft_labels import decoded
 from prepsweep.lineage import table_of
 from prepsweep.padded import STATES, Lists
 from prepsweep.preprocess.tokenize import TYPES
-from prepsweep.schema import WORD_STARTS
+from prepsweep.schema import ANSWER_MASK, WORD_STARTS
 from prepsweep.state_store import States
+
+# Columns with a number for each token id: which text of a pair it is of, whether it is of an answer.
+PER_TOKEN = (TYPES, ANSWER_MASK)
 
 
 class Targets(Protocol):
@@ -47,7 +50,8 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         self.row_of = np.repeat(np.arange(len(ids)), n_windows)
         windows = ids.flatten() if in_windows else ids
         self.ids = Lists.of(windows)
-        self.types = Lists.of(table.column(TYPES).combine_chunks()) if TYPES in table.column_names else None
+        there = [name for name in PER_TOKEN if name in table.column_names]
+        self.per_token = {name: Lists.of(table.column(name).combine_chunks()) for name in there}
         self.lengths = np.diff(self.ids.offsets)
         self.n_rows = len(ids)
         self.labels = task.targets(table.column("label"))
@@ -76,7 +80,7 @@ class TokenRows(Dataset[dict[str, Tensor]]):
     def __getitems__(self, windows: Sequence[int]) -> dict[str, Tensor]:
         """`input_ids` and `attention_mask` (n_windows, longest), `labels`, `weights`, `rows` and `windows` (n_windows,).
 
-        For pairs that are told apart so `token_type_ids` as well, of the shape of `input_ids`; where rows have soft labels,
+        What rows have for each token (`PER_TOKEN`) as well, of the shape of `input_ids` and filled up with 0; where rows have soft labels,
         `soft_labels` (n_windows, n_classes); where the states of frozen layers are stored, `states` (n_windows, places, width),
         of all places or of the first. For words with tags `labels` and `word_starts` are (n_windows, most words),
         filled up with -100 and -1; in evaluation as wide as the split needs, so that batches can be joined.
@@ -88,8 +92,7 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         batch |= {"labels": self.labels[rows]} if self.starts is None else self._of_words(self.starts, rows)
         if self.soft_labels is not None:
             batch["soft_labels"] = self.soft_labels[rows]
-        if self.types is not None:
-            batch[TYPES] = self.types.padded(windows, lengths, 0)
+        batch |= {name: lists.padded(windows, lengths, 0) for name, lists in self.per_token.items()}
         if self.states is not None:
             batch[STATES] = self.states.padded(windows)
         return {name: torch.from_numpy(array) for name, array in (batch | {"rows": rows}).items()} | {"windows": torch.tensor(windows)}

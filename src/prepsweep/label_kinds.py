@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import yaml
 
 from prepsweep.errors import Refused
-from prepsweep.schema import ALL_KINDS, LABEL_SET, NUMBER, ONE_CLASS
+from prepsweep.schema import ALL_KINDS, LABEL_SET, NUMBER, ONE_CLASS, TAGS
 from prepsweep.stages import Stage, instance
 
 if TYPE_CHECKING:
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from prepsweep.sources.table import Rows
 
 # What a stage of a group works on where its module states no `WORKS_ON` of its own. A text that is rewritten loses its
-# tokens; what learns, balances or annotates takes a label for a class.
+# tokens or its messages; what learns, balances or annotates takes a label for a class.
 _OF_GROUP: dict[str, tuple[str, ...]] = dict.fromkeys(("clean", "augment"), (ONE_CLASS, LABEL_SET, NUMBER))
 _OF_GROUP |= dict.fromkeys(("annotate", "refine", "balance"), (ONE_CLASS,))
+_OF_GROUP |= {"preprocess": (ONE_CLASS, LABEL_SET, NUMBER, TAGS)}
 
 
 class Labels(Protocol):
     """How a task reads labels that are not one class a text: `labels` in its YAML; null for one class.
 
     `kind` is what stages must work on. `named` says whether the classes are names, of which every split needs rows, and
-    `tokens` whether a text is a list of words.
+    `tokens` whether a text is a list, of words or of messages.
     """
 
     kind: str
@@ -55,7 +56,8 @@ def refuse_unfit(cfg: DictConfig, stages: Iterable[Stage]) -> None:
     for stage in stages:
         if stage.group == "data":
             if labels is not None and stage.spec.get("labels") is None:
-                raise Refused("data", f"{stage.name} has {ONE_CLASS}, the task needs {kind}", "use data=csv, jsonl, parquet, conll or hub")
+                fix = "use data=csv, jsonl, parquet, conll, conversations or hub"
+                raise Refused("data", f"{stage.name} has {ONE_CLASS}, the task needs {kind}", fix)
             continue
         for found in (stage, *stage.inner):
             if kind not in works_on(found.group, found.spec["_target_"]):

@@ -58,19 +58,24 @@ def logits_by_length(model: Module, inputs: dict[str, Tensor]) -> Tensor:
     """The model's logits of a batch, group by group; those of single tokens filled up with zeros to the longest row."""
     import torch
 
-    first_only = STATES in inputs and inputs[STATES].shape[1] == 1
-    parts = [] if first_only else groups(inputs["attention_mask"])
-    if len(parts) < 2:
-        return _logits(model, inputs)
-    found = []
-    with _looked_up_once(model, inputs["input_ids"]) as use:
-        for part in parts:
-            use(part)
-            found.append(_logits(model, {name: given[part] for name, given in inputs.items()}))
-    if found[0].ndim == 2:
+    found = [logits for _, logits in each_group(model, inputs)]
+    if len(found) == 1 or found[0].ndim == 2:
         return torch.cat(found)
     longest = inputs["input_ids"].shape[1]
     return torch.cat([torch.nn.functional.pad(one, (0, 0, 0, longest - one.shape[1])) for one in found])
+
+
+def each_group(model: Module, inputs: dict[str, Tensor]) -> Iterator[tuple[tuple[slice, slice], Tensor]]:
+    """Rows and places of each group of a batch, with the model's logits of it."""
+    first_only = STATES in inputs and inputs[STATES].shape[1] == 1
+    parts = [] if first_only else groups(inputs["attention_mask"])
+    if len(parts) < 2:
+        yield (slice(None), slice(None)), _logits(model, inputs)
+        return
+    with _looked_up_once(model, inputs["input_ids"]) as use:
+        for part in parts:
+            use(part)
+            yield part, _logits(model, {name: given[part] for name, given in inputs.items()})
 
 
 def n_computed(mask: Tensor) -> int:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
 from prepsweep.row_classes import by_class
-from prepsweep.schema import COLUMNS, TEXT_PAIR, TOKENS, UNLABELLED, child_uid, text_columns
+from prepsweep.schema import COLUMNS, MESSAGES, TEXT_PAIR, TOKENS, UNLABELLED, child_uid, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -165,7 +165,7 @@ def settle(before: Dataset, after: Dataset, *, stage: str, group: str, given_spl
 
 def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
     read = text_columns(old.column_names)
-    in_place = (*read, TOKENS) if group == "preprocess" else ()
+    in_place = (*read, TOKENS, MESSAGES) if group == "preprocess" else ()
     missing = [name for name in old.column_names if name not in new.column_names and name not in in_place]
     if missing:
         raise ContractBroken(f"{stage}: took out the column {missing[0]!r}")

@@ -32,7 +32,7 @@ class Task(Protocol):
     decision: dict[str, float]
 
     def training_loss(self, model: torch.nn.Module, inputs: Batch, batch: Batch) -> Tensor: ...
-    def evaluated(self, logits: Tensor, batch: Batch) -> Tensor: ...
+    def evaluated(self, model: torch.nn.Module, inputs: Batch, batch: Batch) -> Tensor: ...
     def decide(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> None: ...
     def scores(self, logits: NDArray[np.float32], labels: NDArray[Any]) -> dict[str, Any]: ...
 
@@ -83,7 +83,7 @@ class FineTuning(pl.LightningModule):
         self._evaluate(batch)
 
     def _evaluate(self, batch: Batch) -> None:
-        logits = self.task.evaluated(self.model(**inputs_of(self.model, batch)).logits, batch)
+        logits = self.task.evaluated(self.model, inputs_of(self.model, batch), batch)
         self._outputs.append((batch["windows"], batch["rows"], logits.float(), batch["labels"]))
 
     def on_validation_epoch_end(self) -> None:

@@ -32,6 +32,7 @@ def built_stages(cfg: DictConfig) -> list[Stage]:
     stages = [source_of(cfg)] + [stage for group in PREPARATION for stage in stages_of(cfg, group)] + adopt_of(cfg) + limit_of(cfg)
     for stage in stages:
         refuse_misplaced(stage)
+        stage.check_run(cfg)
     refuse_unfit(cfg, stages)
     return stages
 

@@ -19,6 +19,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
+from prepsweep.compare.measures import monitored
 from prepsweep.pipeline import prepare
 from prepsweep.preemption import PREEMPTED, Preempted, preemptible
 from prepsweep.record import RECORD_FILE, plain_config
@@ -70,7 +71,7 @@ def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any]
         raise RuntimeError(
             f"a process of {n} ended with exit code {next(filter(None, codes))} ({record['error'] or 'see its message above'})"
         )
-    return float(record["metrics"]["val"]["macro_f1"])
+    return monitored(record, "val")[1]
 
 
 def _ended(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:

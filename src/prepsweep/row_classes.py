@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from prepsweep.randomness import draw_order
 from prepsweep.schema import CLASSES
@@ -24,6 +27,16 @@ def strata(table: pa.Table) -> pa.ChunkedArray:
     if CLASSES not in table.column_names:
         return table.column("label")
     return pc.binary_join(table.column(CLASSES), "|")
+
+
+def in_ranges(numbers: NDArray[Any], n_ranges: int) -> pa.ListArray:
+    """For each number the one of `n_ranges` ranges of equally many that it is in, by its ends; equal numbers are in one range."""
+    uppers = np.unique(np.quantile(numbers, np.arange(1, n_ranges + 1) / n_ranges, method="inverted_cdf"))
+    found = np.searchsorted(uppers, numbers, side="left")
+    lowers = uppers.copy()
+    np.minimum.at(lowers, found, numbers)
+    names = pa.array([f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in zip(lowers, uppers, strict=True)])
+    return pa.ListArray.from_arrays(np.arange(len(numbers) + 1, dtype=np.int32), names.take(pa.array(found)))
 
 
 def share_out(table: pa.Table, sizes: dict[str, int], *, seed: int, stage: str) -> list[str]:

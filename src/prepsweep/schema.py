@@ -20,9 +20,13 @@ stages may add some:
 | `classes`         | list  | classes of a row whose `label` is none: several, a range of numbers, kinds of entities; never empty |
 | `tokens`          | list  | the words that the tags in `label` belong to; `text` is these, joined by spaces |
 | `sampling_weight` | float | how often training draws the row; without it, once an epoch (`weighted_sampler`) |
+| `smote_neighbor`  | int   | for a point between two rows: toward which nearest row of the class, from 0, it moves (`embedding_smote`) |
+| `smote_share`     | float | by what share of the way (`embedding_smote`) |
 | `input_ids`       | list  | token ids in place of `text`, or windows of them under `truncation=window` (`tokenize`) |
 | `token_type_ids`  | list  | for each token of a pair which text it is of, where the tokenizer numbers them (`tokenize`) |
 | `word_starts`     | list  | for each of `tokens` the place of its first token id, -1 where it has none (`tokenize`) |
+| `messages`        | string | a conversation, a JSON list of {role, content}; `text` is its contents, `label` its last answer |
+| `answer_mask`     | list  | for each token id 1 where it is of an answer, which is what is learned, else 0 (`chat`) |
 | `truncated`       | bool  | whether the text was cut to its first tokens (`tokenize`) |
 | `label_origin`    | string | `gold`, or who gave the label (annotate; `annotate/origins.py`, with three more columns of it) |
 """
@@ -52,12 +56,18 @@ TEXT_PAIR = "text_pair"
 CLASSES = "classes"
 TOKENS = "tokens"
 WORD_STARTS = "word_starts"
+MESSAGES = "messages"
+ANSWER_MASK = "answer_mask"
+SMOTE_NEIGHBOR = "smote_neighbor"
+SMOTE_SHARE = "smote_share"
 # What a label can be. A stage's module states `WORKS_ON` where that is not what its group works on (`label_kinds.py`).
-ONE_CLASS, LABEL_SET, NUMBER, TAGS = ALL_KINDS = ("one class a text", "label sets", "numbers", "tags of tokens")
+ONE_CLASS, LABEL_SET, NUMBER, TAGS, ANSWERS = ALL_KINDS = ("one class a text", "label sets", "numbers", "tags of tokens", "conversations")
 # The class, in `classes`, of a row that has none.
 NO_CLASS = "(none)"
 _OF_ANNOTATE = ("label_origin", "proposed_label", "proposed_origin", "soft_label")
-OPTIONAL_COLUMNS = (TEXT_PAIR, CLASSES, TOKENS, "sampling_weight", "input_ids", "token_type_ids", WORD_STARTS, "truncated", *_OF_ANNOTATE)
+_OF_BALANCE = ("sampling_weight", SMOTE_NEIGHBOR, SMOTE_SHARE)
+_OF_TOKENS = ("input_ids", "token_type_ids", WORD_STARTS, ANSWER_MASK, "truncated")
+OPTIONAL_COLUMNS = (TEXT_PAIR, CLASSES, TOKENS, MESSAGES, *_OF_BALANCE, *_OF_TOKENS, *_OF_ANNOTATE)
 
 
 def text_columns(names: Iterable[str]) -> list[str]:

@@ -49,6 +49,10 @@ class Stage:
         """Refuse values that cannot be meant: the stage's module may define `check(**arguments)`."""
         self._hook("check")
 
+    def check_run(self, cfg: DictConfig) -> None:
+        """Refuse what other groups are set to: the stage's module may define `check_run(cfg, **arguments)`."""
+        self._hook("check_run", cfg)
+
     def key(self, parent: str | None) -> str:
         """Identity of the result, see `identity.stage_key`; refuses a file or tool that is missing."""
         files = self._fingerprint() | content_of_files(self.spec, where=self.where)
@@ -72,11 +76,11 @@ class Stage:
         files: dict[str, str] = self._hook("fingerprint") or {}
         return files | {f"{stage.where}.{name}": digest for stage in self.inner for name, digest in stage._fingerprint().items()}
 
-    def _hook(self, name: str, *dataset: Dataset) -> Any:
+    def _hook(self, name: str, *given: Any) -> Any:
         module_name, _, function = self.spec["_target_"].rpartition(".")
         hook: Callable[..., Any] | None = getattr(importlib.import_module(module_name), name, None)
         try:
-            return hook(*dataset, **_arguments(self.spec)) if hook else None
+            return hook(*given, **_arguments(self.spec)) if hook else None
         except Refused as error:
             # A module names its options as they stand outside a wrapper.
             alone = f"{self.group}.{function}"

@@ -20,6 +20,7 @@ from prepsweep.cache import MANIFEST, STAGES, Cache, Entry
 from prepsweep.identity import hash_json
 from prepsweep.lineage import dataset_of, table_of
 from prepsweep.padded import Lists
+from prepsweep.preprocess.tokenize import TYPES
 
 if TYPE_CHECKING:
     from prepsweep.datamodule import TokenRows
@@ -101,7 +102,7 @@ class Store:
 
 def hashes_of(rows: TokenRows) -> list[bytes]:
     """A hash of each window of a split: of its token ids, and of which text each is of where that is told."""
-    kinds = [kind for kind in (rows.ids, rows.types) if kind is not None]
+    kinds = [kind for kind in (rows.ids, rows.per_token.get(TYPES)) if kind is not None]
     parts = [(np.ascontiguousarray(kind.values), kind.offsets.tolist()) for kind in kinds]
     return [
         hashlib.blake2b(b"|".join(values[offsets[i] : offsets[i + 1]].tobytes() for values, offsets in parts), digest_size=16).digest()

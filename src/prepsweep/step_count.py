@@ -1,4 +1,4 @@
-"""Tells whoever waits for a run how far it is."""
+"""Tells whoever waits for a run how far it is, and with what loss."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-OnStep = Callable[[int, int], None]
+OnStep = Callable[[int, int, float], None]
 
 
 class StepCount(pl.Callback):
-    """Calls `on_step(done, total)` after each optimizer step."""
+    """Calls `on_step(done, total, loss)` after each optimizer step; of a batch computed in parts, the loss of the last."""
 
     def __init__(self, on_step: OnStep) -> None:
         self.on_step, self.told = on_step, 0
@@ -19,4 +19,4 @@ class StepCount(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step > self.told:
             self.told = trainer.global_step
-            self.on_step(self.told, trainer.max_steps)
+            self.on_step(self.told, trainer.max_steps, float(outputs["loss"]))

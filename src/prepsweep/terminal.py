@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,9 @@ Values = Mapping[str, Any]
 
 def show_run(record: Values, *, report: str, run_dir: Path, console: Console | None = None) -> None:
     """Print the report of a finished run to `console`, or stdout."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A character that the terminal lacks is shown by its code: a run must not fail on its last lines.
+        sys.stdout.reconfigure(errors="backslashreplace")
     console = console or Console(highlight=False, width=None if Console().is_terminal else 120)
     console.print(_row_flow(record["data"]))
     for line in _annotated(record["data"]):

@@ -43,6 +43,7 @@ from prepsweep.ranks import n_ranks, rank
 from prepsweep.record import PREDICTIONS_FILE, RunRecord, plain_config, recorded
 from prepsweep.run_facts import budget_facts, data_facts, device_facts
 from prepsweep.step_count import OnStep, StepCount
+from prepsweep.synthetic import place_between
 from prepsweep.tasks.options import built_task
 from prepsweep.terminal import show_run
 from prepsweep.tracking import Trackers
@@ -61,7 +62,7 @@ def train(
     """Run `cfg` in `run_dir` and return the best validation score; `run.json` tells how it ended, whatever happens.
 
     A batch is computed in `n_parts`, its gradients added up, where a device has no room for the whole. `on_step` is
-    told the steps done and to do.
+    told the steps done, those to do and the loss.
     """
     run_dir, first = Path(run_dir), rank() == 0
     with preemptible(), recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
@@ -117,11 +118,11 @@ def _fine_tune(
     steps = n_steps(cfg.budget, n_before=prepared.n_train_before, n_train=n_train, batch_size=batch_size)
     recipe = {name: cfg.model[name] for name in ("learning_rate", "layer_decay", "weight_decay", "warmup_fraction")}
     module = FineTuning(with_method(task.load_model(folder), cfg.method, n_steps=steps), task, n_steps=steps, **recipe)
+    # A task that has a tokenizer gives it a chat template, which belongs to the model.
+    tokenizer = getattr(task, "tokenizer", tokenizer)
     sizes = {name: max(1, cfg.model[name] // n_parts) for name in ("batch_size", "eval_batch_size")}
     data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
-    # Mixup mixes what goes into the layers.
-    if getattr(task, "mixup", None) is None:
-        record.values["cost"] |= read_states(module.model, data, cache, accelerator=cfg.trainer.accelerator)
+    record.values["cost"] |= _with_states(cfg, module, data, cache, prepared)
     best = BestModel(task.monitor)
     average = WeightAverage(best, cfg.model.average_last)
     with deferred() as stop:
@@ -152,6 +153,15 @@ def _fine_tune(
     record.values["cost"] |= device_facts(trainer)
     predictions = task.predictions(module.test_logits, table_of(prepared.tokens["test"]).column("label"))
     return Outcome(predictions, data.splits["test"].n_tokens, task.report(module.scores), task.monitor)
+
+
+def _with_states(cfg: DictConfig, module: FineTuning, data: PreparedData, cache: Cache, prepared: Prepared) -> dict[str, Any]:
+    """Have batches bring the states of frozen layers and the points between them; what there was to compute."""
+    # Mixup mixes what goes into the layers.
+    mixes = getattr(module.task, "mixup", None) is not None
+    facts = {} if mixes else read_states(module.model, data, cache, accelerator=cfg.trainer.accelerator)
+    place_between(data.splits["train"], prepared.tokens["train"])
+    return facts
 
 
 def _checkpoints(cfg: DictConfig, record: RunRecord, prepared: Prepared, stop: Stop, *, n_parts: int) -> Checkpoints:

@@ -41,6 +41,7 @@ LEFT_OUT = {
     "refine/label_budget": "weights of an encoder",
     "refine/label_errors": "weights of an encoder",
     "refine/outliers": "weights of an encoder",
+    "preprocess/chat": "vocabulary of the model",
     "preprocess/tokenize": "vocabulary of the model",
 }
 

@@ -12,8 +12,9 @@ import prepsweep
 from prepsweep.schema import ONE_CLASS
 
 CONF = Path(prepsweep.__file__).parent / "conf"
-# By name of the parameter, whatever stage has it: the fixture that makes what it points to.
+# By name of the parameter, whatever stage has it or of one stage: the fixture that makes what it points to.
 _FIXTURES = {"wordnet_dir": "wordnet_folder", "forward": "tiny_marian", "backward": "tiny_marian", "checkpoint": "tiny_model"}
+_FIXTURES |= {"chat.checkpoint": "tiny_writer"}
 _FIXTURES |= {"masked_lm": "tiny_masked_lm", "paraphraser": "tiny_marian", "base_url": "paraphrase_endpoint"}
 _FIXTURES |= {"rules_file": "labelling_rules", "review_file": "review_file"}
 # By name of the parameter: a value that does something to the few rows of a test.
@@ -41,7 +42,8 @@ def is_of_texts(augment: str) -> bool:
 def tiny_values(group: str, option: str, request: pytest.FixtureRequest) -> list[str]:
     """Overrides that point the option's files and checkpoints to what the tests make."""
     keys = parameters_of(group, option).items()
-    values = {key: request.getfixturevalue(_FIXTURES[name]) for key, name in keys if name in _FIXTURES}
+    fixtures = {key: _FIXTURES.get(f"{option}.{name}", _FIXTURES.get(name)) for key, name in keys}
+    values = {key: request.getfixturevalue(fixture) for key, fixture in fixtures.items() if fixture}
     values |= {key: SMALL[name] for key, name in keys if name in SMALL}
     return [f"{group}.{option}.{key}={value}" for key, value in values.items()]
 

@@ -25,6 +25,7 @@ REQUIRED = {
     "data/conll": ["data.path=x", "task=token_classification"],
     "model/checkpoint": ["model.name=x"],
 }
+REQUIRED |= {"data/conversations": ["data.path=x", "task=causal_lm_sft"], "data/chatterbot": ["task=causal_lm_sft"]}
 REQUIRED |= {"data/hub": ["data.name=a/b"]}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import itertools
 import random
 from collections import Counter
 from pathlib import Path
@@ -21,13 +22,15 @@ from tests.contract.stage_options import SMALL, is_of_texts, is_stage, options_o
 from tests.unit.annotate.files import made_votes
 
 GROUPS = ("clean", "annotate", "refine", "augment", "balance")
-# Parameters of what needs a model, a service, another program or people's decisions.
-_MODELS = {"checkpoint", "forward", "backward", "masked_lm", "paraphraser", "base_url", "translator", "path", "review_file"}
+# Parameters of what writes texts with a model, or needs a service, another program or people's decisions; encoders are made here.
+_LEFT_OUT = {"forward", "backward", "masked_lm", "paraphraser", "base_url", "translator", "path", "review_file"}
 CATALOGUE = [
     (group, option)
     for group in GROUPS
     for option in options_of(group)
-    if is_stage(group, option) and (group != "augment" or is_of_texts(option)) and not _MODELS & set(parameters_of(group, option).values())
+    if is_stage(group, option)
+    and (group != "augment" or is_of_texts(option))
+    and not _LEFT_OUT & set(parameters_of(group, option).values())
 ]
 # What these do to the text of a row they do to all splits alike.
 _AWKWARD = [
@@ -40,17 +43,17 @@ _AWKWARD = [
 
 
 def test_the_catalogue_is_found() -> None:
-    assert len(CATALOGUE) >= 15
-    assert {group for group, _ in CATALOGUE} >= {"clean", "augment", "balance"}
+    assert len(CATALOGUE) >= 39
+    assert {group for group, _ in CATALOGUE} == set(GROUPS)
 
 
 @pytest.fixture(scope="module")
-def every_option(wordnet_folder: Path, labelling_rules: Path) -> dict[str, Any]:
+def every_option(wordnet_folder: Path, labelling_rules: Path, tiny_model: Path) -> dict[str, Any]:
     """The configuration with all options of the catalogue and of the split, from which each pipeline takes its own."""
     chosen = [f"{group}=[{','.join(option for g, option in CATALOGUE if g == group)}]" for group in GROUPS]
     keys = [(f"{group}.{option}.{key}", name) for group, option in CATALOGUE for key, name in parameters_of(group, option).items()]
-    made = {"wordnet_dir": wordnet_folder, "rules_file": labelling_rules}
-    made |= {name: SMALL[name] for name in ("columns", "column")}
+    made = {"wordnet_dir": wordnet_folder, "rules_file": labelling_rules, "checkpoint": tiny_model, "n_labels": 12}
+    made |= {name: SMALL[name] for name in ("columns", "column", "descriptions", "min_similarity", "max_edit", "allow_label_change")}
     values = [f"{key}={made[name]}" for key, name in keys if name in made]
     cfg = compose("data=csv", "data.path=x", "data.carry_columns=[votes]", "split=[stratified,grouped]", *chosen, *values)
     whole = OmegaConf.to_container(cfg, resolve=False)
@@ -135,25 +138,28 @@ def check_held_out(whole: Rows, source: dict[str, Any], *, rewrites: bool) -> No
         assert not given or {row["uid"] for row in rows} == given
 
 
-def run_many(seeds: range, folder: Path, every_option: dict[str, Any]) -> None:
-    n_run, n_stages, used = 0, 0, set()
-    for seed in seeds:
-        rng = random.Random(seed)
+def run_many(n_pipelines: int, first_seed: int, folder: Path, every_option: dict[str, Any]) -> None:
+    """`n_pipelines` that are not refused, each checked."""
+    n_run, n_refused, n_stages, used = 0, 0, 0, set()
+    seeds = itertools.count(first_seed)
+    while n_run < n_pipelines:
+        rng = random.Random(next(seeds))
         cfg, chosen = drawn(rng, every_option, written(rng, folder))
         try:
             check(cfg, chosen)
         except Refused:
-            continue
-        n_run, n_stages, used = n_run + 1, n_stages + len(chosen), used | set(chosen)
-    assert n_run >= 0.7 * len(seeds), "most are no mistakes of the user's"
-    assert n_stages >= 1.5 * n_run
+            n_refused += 1
+            assert n_refused <= 0.3 * n_pipelines, "most are no mistakes of the user's"
+        else:
+            n_run, n_stages, used = n_run + 1, n_stages + len(chosen), used | set(chosen)
+    assert n_stages >= 1.5 * n_pipelines
     assert len(used) >= 0.8 * len(CATALOGUE)
 
 
-def test_sixty_random_pipelines(tmp_path: Path, every_option: dict[str, Any]) -> None:
-    run_many(range(60), tmp_path, every_option)
+def test_fifty_random_pipelines(tmp_path: Path, every_option: dict[str, Any]) -> None:
+    run_many(50, 0, tmp_path, every_option)
 
 
 @pytest.mark.slow
 def test_a_thousand_random_pipelines(tmp_path: Path, every_option: dict[str, Any]) -> None:
-    run_many(range(1000, 2000), tmp_path, every_option)
+    run_many(1000, 1000, tmp_path, every_option)

@@ -44,3 +44,10 @@ def test_each_requirement_has_a_floor_and_a_pin_that_fits() -> None:
 def test_the_pins_name_each_package_once_and_no_other_place() -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+(\s*;.*)?", line) for line in LINES)
     assert len(PINS) == len(LINES) > 50
+
+
+def test_each_pin_but_torch_has_hashes() -> None:
+    """Which build of torch is installed is the machine's choice: see `lock` in the Makefile."""
+    lines = (ROOT / "constraints.lock").read_text(encoding="utf-8").replace(" \\\n", "").splitlines()
+    locked = dict(re.fullmatch(r"(\S+)==(\S+?)(?: +--hash=sha256:[0-9a-f]{64})+", line).groups() for line in lines if line[0] != "#")
+    assert {canonicalize_name(name): version for name, version in locked.items()} == {k: v for k, v in PINS.items() if k != "torch"}

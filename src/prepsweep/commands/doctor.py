@@ -14,10 +14,12 @@ from prepsweep.preflight.compose import compose_runs
 from prepsweep.preflight.machine import Finding, findings
 from prepsweep.preflight.resolvers import register_resolvers
 
+_TWICE = "Whether it gives the same results twice: prepsweep train --check-determinism OVERRIDE …"
+
 
 def main(argv: list[str]) -> int:
     """Print what was found, a line each, and every error; 0 where there is none, else 2."""
-    arguments = Arguments("doctor", "What this machine has, and whether a command would be refused.")
+    arguments = Arguments("doctor", f"What this machine has, and whether a command would be refused. {_TWICE}")
     arguments.add_argument("overrides", nargs="*", metavar="OVERRIDE", help="a command to check, such as data=csv data.path=reviews.csv")
     arguments.add_argument("-m", "--multirun", action="store_true", help="check it as a sweep")
     arguments.add_argument("--full", action="store_true", help="import torch too, and say what it would train with")

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
+from prepsweep.compare.measures import monitored
 from prepsweep.launch.child import FAILED, OUT_OF_MEMORY, exit_with
 from prepsweep.launch.scheduler import MOST_ATTEMPTS, Outcome
 from prepsweep.preemption import SIGNALS, preemptible
@@ -30,6 +31,7 @@ from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.record import RECORD_FILE, mark_failed, plain_config, read_record
 
 _FROZEN = "frozen.json"
+LOSSES_FILE = "losses.json"
 _GRACE_SECONDS = 60.0
 
 
@@ -50,40 +52,57 @@ class FreshProcess:
 
         run_dir, overrides = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
         if not said_finished_before(cfg, run_dir):
-            config, choices = plain_config(cfg), choices_of(overrides)
-            frozen = run_dir / _FROZEN
-            frozen.write_text(json.dumps({"config": config, "choices": choices, "overrides": overrides}), encoding="utf-8")
-            # What an earlier start left must not be taken for the end of this one.
-            (run_dir / RECORD_FILE).unlink(missing_ok=True)
-            try:
-                outcome = _run(run_dir)
-            finally:
-                frozen.unlink(missing_ok=True)
-            if outcome.failed:
-                mark_failed(run_dir, config, choices=choices, overrides=overrides, reason=str(outcome))
+            run_apart(run_dir, plain_config(cfg), choices=choices_of(overrides), overrides=overrides)
         return score_of(run_dir)
+
+
+def run_apart(
+    run_dir: Path,
+    config: dict[str, Any],
+    *,
+    choices: Mapping[str, Any],
+    overrides: list[str],
+    environment: Mapping[str, str] | None = None,
+    keep_losses: bool = False,
+) -> None:
+    """Run `config` in `run_dir`, in a fresh process; its record tells how it ended, whatever happens.
+
+    `environment` is set besides what is set here. With `keep_losses` the loss of each step is left in `LOSSES_FILE`.
+    """
+    frozen = run_dir / _FROZEN
+    values = {"config": config, "choices": choices, "overrides": overrides, "keep_losses": keep_losses}
+    frozen.write_text(json.dumps(values), encoding="utf-8")
+    # What an earlier start left must not be taken for the end of this one.
+    (run_dir / RECORD_FILE).unlink(missing_ok=True)
+    try:
+        outcome = _run(run_dir, {**os.environ, **(environment or {})})
+    finally:
+        frozen.unlink(missing_ok=True)
+    if outcome.failed:
+        mark_failed(run_dir, config, choices=choices, overrides=overrides, reason=str(outcome))
 
 
 def score_of(run_dir: Path) -> float:
     """Validation score of a finished run, NaN for any other: a sweeper that searches takes that as no score."""
     record = read_record(run_dir)
-    return float(record["metrics"]["val"]["macro_f1"]) if record and record["status"] == "finished" else float("nan")
+    return monitored(record, "val")[1] if record and record["status"] == "finished" else float("nan")
 
 
-def _run(run_dir: Path) -> Outcome:
+def _run(run_dir: Path, environment: dict[str, str]) -> Outcome:
     """How the process of a run ended; one that found too little GPU memory is started again with half of a batch at a time."""
     started, outcome = time.monotonic(), Outcome(OUT_OF_MEMORY, 0.0)
     for attempt in range(MOST_ATTEMPTS):
         if outcome.code == OUT_OF_MEMORY:
-            outcome = Outcome(_code_of(run_dir, attempt), time.monotonic() - started)
+            outcome = Outcome(_code_of(run_dir, environment, attempt), time.monotonic() - started)
     return outcome
 
 
-def _code_of(run_dir: Path, attempt: int) -> int:
+def _code_of(run_dir: Path, environment: dict[str, str], attempt: int) -> int:
     command = [sys.executable, "-m", "prepsweep.launch.fresh", str(run_dir), str(attempt)]
     with (run_dir / "train.log").open("ab") as log:
         # The pipe is never written to: its end tells the process that the worker is gone.
-        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)  # noqa: S603 - this interpreter, our module
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log}
+        child = subprocess.Popen(command, env=environment, **pipes)  # noqa: S603 - this interpreter, our module
     try:
         with _signals_passed_on(child):
             return child.wait()
@@ -127,6 +146,11 @@ def _train(run_dir: Path, *, attempt: int) -> None:
     frozen = json.loads((run_dir / _FROZEN).read_bytes())
     cfg = OmegaConf.create(frozen["config"])
     register_resolvers()
+    losses: list[float] = []
+
+    def keep(_done: int, _total: int, loss: float) -> None:
+        losses.append(loss)
+
     train_in(
         run_dir,
         cfg,
@@ -134,7 +158,10 @@ def _train(run_dir: Path, *, attempt: int) -> None:
         frozen["choices"],
         overrides=frozen["overrides"],
         n_parts=2**attempt,
+        on_step=keep,
     )
+    if frozen["keep_losses"]:
+        (run_dir / LOSSES_FILE).write_text(json.dumps(losses), encoding="utf-8")
 
 
 def _end_with_worker() -> None:

@@ -34,7 +34,7 @@ def train_run(context: HydraContext, cfg: DictConfig, choices: Mapping[str, Any]
     JobRuntime.instance().set("name", cfg.hydra.job.name)
 
     def task(task_cfg: DictConfig) -> float | None:
-        def tell(done: int, total: int) -> None:
+        def tell(done: int, total: int, _: float) -> None:
             progress.send((done, total))
 
         return train_one(task_cfg, Cache(Path(task_cfg.paths.cache_dir)), choices, n_parts=2**attempt, on_step=tell)

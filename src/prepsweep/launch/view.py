@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from prepsweep.compare.measures import monitored
 from prepsweep.launch.scheduler import Job, Outcome
 from prepsweep.launch.slots import Slot
 from prepsweep.record import read_record
@@ -101,7 +102,10 @@ class SweepView:
 
 def _score_of(job: Job) -> str:
     record = read_record(job.log_file.parent)
-    return f"macro F1 {record['metrics']['test']['macro_f1']:.3f}" if record and "metrics" in record else "done"
+    if record is None or "metrics" not in record:
+        return "done"
+    name, score = monitored(record, "test")
+    return f"{name} {score:.3f}"
 
 
 def clock(seconds: float) -> str:

@@ -69,10 +69,14 @@ def _adapted(model: Any, kind: str, **options: Any) -> Any:
     with warnings.catch_warnings():
         # peft asks transformers by an old name whether activations are recomputed.
         warnings.simplefilter("ignore", FutureWarning)
+        # It finds out by itself that GPT-2 keeps its weights the other way round.
+        warnings.filterwarnings("ignore", message="fan_in_fan_out is set to False")
         return peft.get_peft_model(model, getattr(peft, kind)(task_type=_task_type(model), **options))
 
 
 def _task_type(model: Any) -> str:
     """What peft calls the head, which it must leave trainable."""
     name = type(model).__name__
-    return "TOKEN_CLS" if name.endswith("ForTokenClassification") else "CAUSAL_LM" if name.endswith("ForCausalLM") else "SEQ_CLS"
+    if name.endswith(("ForCausalLM", "LMHeadModel")):
+        return "CAUSAL_LM"
+    return "TOKEN_CLS" if name.endswith("ForTokenClassification") else "SEQ_CLS"

@@ -62,7 +62,7 @@ def loaded(folder: Path) -> tuple[Any, Any, str]:
         kind = kind_of(config)
         if kind is None:
             what = f"is no classifier but {(config.architectures or ['a model without a head'])[0]}"
-            raise Refused(where, what, "name a model that was fine-tuned for classes, numbers or tags")
+            raise Refused(where, what, "name a model that was fine-tuned for classes, numbers or tags; transformers runs the others")
         words = {"add_prefix_space": True} if kind == TAGS else {}
         tokenizer = AutoTokenizer.from_pretrained(folder, **words)
         auto: Any = AutoModelForTokenClassification if kind == TAGS else AutoModelForSequenceClassification

@@ -63,7 +63,7 @@ def _check_each(runs: list[Run]) -> None:
     """Each check once for all runs that agree in what it looks at."""
     for run, *_ in alike(runs, "seed", "data", *PLAIN_GROUPS):
         check_values(run.config)
-    for run, *_ in alike(runs, *_ROWS):
+    for run, *_ in alike(runs, *_ROWS, "method", "task"):
         built_stages(run.cfg)
     for run in runs:
         refuse_choice_on_test(run.config)

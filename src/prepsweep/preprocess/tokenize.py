@@ -15,7 +15,7 @@ from prepsweep.errors import Refused, nearest
 from prepsweep.lineage import Result, dataset_of, drop, table_of
 from prepsweep.progress import track
 from prepsweep.row_classes import by_class
-from prepsweep.schema import TEXT_PAIR, TOKENS, WORD_STARTS, text_columns
+from prepsweep.schema import MESSAGES, TEXT_PAIR, TOKENS, WORD_STARTS, text_columns
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -76,12 +76,12 @@ def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_len
         ids = pa.chunked_array(windows(tokenizer, table.column("text"), max_length, stride), pa.list_(pa.list_(pa.int32())))
         too_long = pc.greater(pc.list_value_length(ids), 1)
         read = pa.table({"input_ids": ids, "truncated": pc.and_(too_long, False)})
-        return Result(_in_place_of_texts(table, read), facts=_window_facts(table, ids, too_long))
+        return Result(in_place_of_texts(table, read), facts=_window_facts(table, ids, too_long))
     read = cut(tokenizer, table, max_length)
     too_long = read.column("truncated")
     if truncation == "error":
         _refuse_long(tokenizer, table, too_long, max_length)
-    rows = _in_place_of_texts(table, read)
+    rows = in_place_of_texts(table, read)
     if truncation == "drop":
         leaves = pc.and_(too_long, pc.equal(table.column("split"), "train"))
         _refuse_empty_class(table, leaves, max_length)
@@ -100,8 +100,9 @@ def _tokenizer(checkpoint: str, revision: str | None, *, words: bool) -> Any:
     return tokenizer
 
 
-def _in_place_of_texts(table: pa.Table, read: pa.Table) -> Dataset:
-    rows = table.drop_columns([name for name in (*text_columns(table.column_names), TOKENS) if name in table.column_names])
+def in_place_of_texts(table: pa.Table, read: pa.Table) -> Dataset:
+    """The rows of `table` with the columns of `read` in place of what was read."""
+    rows = table.drop_columns([name for name in (*text_columns(table.column_names), TOKENS, MESSAGES) if name in table.column_names])
     for name in read.column_names:
         rows = rows.append_column(name, read.column(name))
     return dataset_of(rows)
@@ -130,7 +131,7 @@ def cut(tokenizer: Any, table: pa.Table, max_length: int) -> pa.Table:
 
 def _cut_texts(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: int) -> Iterator[dict[str, pa.Array]]:
     for encoded in _encoded(tokenizer, columns, truncation=True, return_token_type_ids=False, max_length=max_length):
-        ids = _lists(encoded["input_ids"], np.int32)
+        ids = lists(encoded["input_ids"], np.int32)
         # Only a row of the full length can have been cut: the others need no look at what overflowed.
         full = pc.equal(ids.value_lengths(), max_length).to_pylist()
         cut = [is_full and bool(encoded.encodings[row].overflowing) for row, is_full in enumerate(full)]
@@ -145,8 +146,8 @@ def _cut_words(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: i
         n_before += len(n_words)
         starts = [_first_pieces(encoded.word_ids(row), n).tolist() for row, n in enumerate(n_words)]
         cut = [bool(encoding.overflowing) for encoding in encoded.encodings]
-        ids = _lists(encoded["input_ids"], np.int32)
-        yield {"input_ids": ids, WORD_STARTS: _lists(starts, np.int32), "truncated": pa.array(cut, pa.bool_())}
+        ids = lists(encoded["input_ids"], np.int32)
+        yield {"input_ids": ids, WORD_STARTS: lists(starts, np.int32), "truncated": pa.array(cut, pa.bool_())}
 
 
 def _first_pieces(words: Sequence[int | None], n_words: int) -> NDArray[np.int64]:
@@ -166,7 +167,7 @@ def _cut_pairs(tokenizer: Any, columns: Sequence[pa.ChunkedArray], max_length: i
         for row in np.flatnonzero(too_long).tolist():
             kept = _longest_first(encoded.sequence_ids(row), max_length, left=tokenizer.truncation_side == "left").tolist()
             ids[row], types[row] = ([values[row][place] for place in kept] for values in (ids, types))
-        yield {"input_ids": _lists(ids, np.int32), TYPES: _lists(types, np.int8), "truncated": pa.array(too_long, pa.bool_())}
+        yield {"input_ids": lists(ids, np.int32), TYPES: lists(types, np.int8), "truncated": pa.array(too_long, pa.bool_())}
 
 
 def _longest_first(sides: Sequence[int | None], max_length: int, *, left: bool) -> NDArray[np.intp]:
@@ -187,10 +188,11 @@ def windows(tokenizer: Any, texts: pa.ChunkedArray, max_length: int, stride: int
     for encoded in _encoded(tokenizer, [texts], max_length=max_length, stride=stride, **options):
         n_windows = np.bincount(encoded["overflow_to_sample_mapping"])
         offsets = np.concatenate([[0], np.cumsum(n_windows)]).astype(np.int32)
-        yield pa.ListArray.from_arrays(offsets, _lists(encoded["input_ids"], np.int32))
+        yield pa.ListArray.from_arrays(offsets, lists(encoded["input_ids"], np.int32))
 
 
-def _lists(rows: list[list[int]], kind: type[np.signedinteger[Any]]) -> pa.Array:
+def lists(rows: Sequence[Sequence[int]], kind: type[np.signedinteger[Any]]) -> pa.Array:
+    """An Arrow column of lists of integers."""
     lengths = np.fromiter((len(row) for row in rows), dtype=np.int32, count=len(rows))
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     flat = np.fromiter((value for row in rows for value in row), dtype=kind, count=int(offsets[-1]))

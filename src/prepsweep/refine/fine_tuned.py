@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder
 from prepsweep.embeddings import hardware_of
 from prepsweep.length_groups import logits_by_length
+from prepsweep.padded import Lists
 from prepsweep.progress import track
 from prepsweep.randomness import draw_order, row_rng
 from prepsweep.schema import text_columns
@@ -30,16 +31,16 @@ _ROWS_A_STEP = 32
 class Inputs:
     """What the tokenizer made of each row, by the name that the model knows it under, and the id that fills rows up."""
 
-    columns: dict[str, list[Tensor]]
+    columns: dict[str, Lists]
     lengths: NDArray[np.int64]
     pad: int
 
     def batch(self, rows: NDArray[np.intp], device: str) -> dict[str, Tensor]:
-        from torch.nn.utils.rnn import pad_sequence
+        import torch
 
-        fill = {"input_ids": self.pad}
-        parts = {name: [values[row] for row in rows.tolist()] for name, values in self.columns.items()}
-        return {name: pad_sequence(some, batch_first=True, padding_value=fill.get(name, 0)).to(device) for name, some in parts.items()}
+        lengths, padding = self.lengths[rows], {"input_ids": self.pad}
+        parts = {name: column.padded(rows, lengths, padding.get(name, 0)) for name, column in self.columns.items()}
+        return {name: torch.from_numpy(part).to(device) for name, part in parts.items()}
 
     def longest_first(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         return rows[np.argsort(-self.lengths[rows], kind="stable")]
@@ -95,10 +96,11 @@ def _train(
     description: str,
 ) -> None:
     import torch
-    from transformers import get_linear_schedule_with_warmup
 
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = get_linear_schedule_with_warmup(optimizer, round(_WARMUP * len(steps)), len(steps))
+    from prepsweep.optimizer import adamw, warmed_up
+
+    optimizer = adamw(model, learning_rate=learning_rate, layer_decay=1.0, weight_decay=0.01)
+    schedule = warmed_up(optimizer, n_warmup=round(_WARMUP * len(steps)), n_steps=len(steps))
     model.train()
     for drawn in track(steps, description):
         rows = inputs.longest_first(drawn)
@@ -123,11 +125,11 @@ def _predict(model: Any, inputs: Inputs, rows: NDArray[np.intp], found: NDArray[
 
 
 def _tokenized(rows: pa.Table, folder: Path, max_length: int) -> Inputs:
-    import torch
     from transformers import AutoConfig, AutoTokenizer
 
     longest = min(max_length, getattr(AutoConfig.from_pretrained(folder), "max_position_embeddings", max_length))
     tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = [rows.column(name).to_pylist() for name in text_columns(rows.column_names)]
-    columns = {name: list(map(torch.tensor, values)) for name, values in tokenizer(*texts, truncation=True, max_length=longest).items()}
-    return Inputs(columns, np.array([len(ids) for ids in columns["input_ids"]], dtype=np.int64), tokenizer.pad_token_id or 0)
+    read = tokenizer(*texts, truncation=True, max_length=longest)
+    columns = {name: Lists.of(pa.array(values, pa.list_(pa.int64()))) for name, values in read.items()}
+    return Inputs(columns, np.diff(columns["input_ids"].offsets), tokenizer.pad_token_id or 0)

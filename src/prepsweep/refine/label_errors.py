@@ -82,15 +82,6 @@ def label_errors(
     A class of fewer rows (or groups) than `n_folds` is neither judged nor suggested. The row that fits its class best
     stays, so that no class is emptied. Only rows of train are judged.
     """
-    check(
-        n_folds=n_folds,
-        penalty=penalty,
-        method=method,
-        min_confidence=min_confidence,
-        action=action,
-        epochs=epochs,
-        learning_rate=learning_rate,
-    )
     check_rows(dataset, n_folds=n_folds)
     table = table_of(dataset)
     order, folds = _folds(table, draw_order(table.column("uid").to_pylist(), seed=seed, stage="label_errors"), n_folds)

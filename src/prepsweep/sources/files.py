@@ -156,7 +156,7 @@ def read_bytes(file: GivenFile) -> bytes:
 def _unpacked(file: GivenFile, data: bytes, packing: str) -> bytes:
     """The bytes that were packed; refused where they are far more than text packs to, long before they fill the memory."""
     parts: list[bytes] = []
-    limit, n_bytes = min(max(_LEAST_UNPACKED, MAX_RATIO * len(data)), _room()), 0
+    limit, n_bytes = most_unpacked(len(data)), 0
     try:
         with pa.CompressedInputStream(pa.BufferReader(data), packing) as stream:
             while part := stream.read(_BLOCK_BYTES):
@@ -170,6 +170,11 @@ def _unpacked(file: GivenFile, data: bytes, packing: str) -> bytes:
     if not n_bytes:
         raise Refused(f"{file.path}:1", f"the file is empty (0 bytes in {packing})", file.other("another file"))
     return b"".join(parts)
+
+
+def most_unpacked(n_packed: int) -> int:
+    """Bytes that rows in so many bytes of a file can come to, and the memory hold."""
+    return min(max(_LEAST_UNPACKED, MAX_RATIO * n_packed), _room())
 
 
 def _room() -> int:

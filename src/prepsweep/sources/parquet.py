@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as arrow_parquet
 
 from prepsweep.errors import Refused
 from prepsweep.schema import UNLABELLED
-from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, refuse_other_kind, said
+from prepsweep.sources.files import MAX_CELL_BYTES, GivenFile, given_files, most_unpacked, refuse_other_kind, said
 from prepsweep.sources.hooks import check, fingerprint
 from prepsweep.sources.table import Columns, Rows, as_names, dataset_from, texts_of, typed_further
 from prepsweep.sources.table import unlabelled as no_labels
@@ -55,8 +56,10 @@ def _read(file: GivenFile, columns: Columns, labels: Labels | None) -> Rows:
         with arrow_parquet.ParquetFile(file.path) as opened:
             _check_layout(opened, columns, where, labels)
             there = set(opened.schema_arrow.names)
-            table = opened.read(columns=[name for name in dict.fromkeys(columns.named.values()) if name in there])
-    except (pa.ArrowException, OSError) as error:
+            names = [name for name in dict.fromkeys(columns.named.values()) if name in there]
+            _check_written_out(file, opened.metadata, names)
+            table = opened.read(columns=names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last: a column's name
         raise Refused(where, f"damaged Parquet: {said(error)}", "fetch or write it again") from error
     if not len(table):
         raise Refused(where, "the file has no rows", file.other("a file with rows"))
@@ -97,11 +100,26 @@ def _check_layout(opened: arrow_parquet.ParquetFile, columns: Columns, where: st
     typed_further(nothing, columns, where)
     metadata = opened.metadata
     for group in (metadata.row_group(place) for place in range(metadata.num_row_groups)):
-        for chunk in (group.column(place) for place in range(group.num_columns)):
-            wanted = chunk.path_in_schema in columns.named.values()
-            if wanted and chunk.total_uncompressed_size > MAX_CELL_BYTES * (group.num_rows + 1):
-                what = f"column {chunk.path_in_schema!r} unpacks to over {MAX_CELL_BYTES:,} bytes a row"
-                raise Refused(where, what, "cut the texts")
+        # Of all columns: pyarrow ends the process when it is asked about one column of a damaged group.
+        if group.total_byte_size > MAX_CELL_BYTES * (group.num_rows + 1):
+            what = f"the columns unpack to over {MAX_CELL_BYTES:,} bytes a row"
+            raise Refused(where, what, "cut the texts, or keep only the columns that are needed")
+
+
+def _check_written_out(file: GivenFile, metadata: arrow_parquet.FileMetaData, names: list[str]) -> None:
+    """Refuse texts that the file holds once, for so many rows that writing them out would take all memory."""
+    limit, n_bytes = most_unpacked(file.path.stat().st_size), 0
+    groups = [metadata.row_group(place) for place in range(metadata.num_row_groups)]
+    if sum(group.num_rows * group.total_byte_size for group in groups) <= limit:
+        return
+    with arrow_parquet.ParquetFile(file.path, read_dictionary=names) as coded:
+        for place in range(len(groups)):
+            for chunk in (chunk for column in coded.read_row_group(place, columns=names).columns for chunk in column.chunks):
+                if pa.types.is_dictionary(chunk.type) and pa.types.is_string(chunk.type.value_type):
+                    n_bytes += pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)).as_py() or 0
+            if n_bytes > limit:
+                what = f"{file.path.stat().st_size:,} bytes of Parquet come to over {limit:,} written out, which no text does"
+                raise Refused(str(file.path), what, "look at the texts that it repeats")
 
 
 def _labels(table: pa.Table, columns: Columns, where: str, labels: Labels | None) -> pa.ChunkedArray:

@@ -108,8 +108,9 @@ class MultiLabel:
         losses = functional.binary_cross_entropy_with_logits(logits, targets, weight=weights, reduction="none").mean(dim=1)
         return (losses * batch["weights"]).sum() / batch["weights"].sum()
 
-    def evaluated(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def evaluated(self, model: Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
         """The logits of the rows as they are."""
+        logits: Tensor = model(**inputs).logits
         return logits
 
     def decide(self, logits: NDArray[np.float32], targets: NDArray[np.float32]) -> None:

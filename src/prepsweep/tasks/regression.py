@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
 from prepsweep.length_groups import logits_by_length
+from prepsweep.row_classes import in_ranges
 from prepsweep.schema import NUMBER
 from prepsweep.sources.files import short
 from prepsweep.sources.task_labels import NotALabel, each_cell
@@ -57,13 +58,7 @@ class Numbers:
 
     def classes(self, labels: pa.ChunkedArray) -> pa.ListArray:
         """The range that each number is in, by its ends; equal numbers are in one range."""
-        numbers = _numbers(labels)
-        uppers = np.unique(np.quantile(numbers, np.arange(1, self.n_ranges + 1) / self.n_ranges, method="inverted_cdf"))
-        found = np.searchsorted(uppers, numbers, side="left")
-        lowers = uppers.copy()
-        np.minimum.at(lowers, found, numbers)
-        names = pa.array([f"{low:g}" if low == high else f"{low:g} to {high:g}" for low, high in zip(lowers, uppers, strict=True)])
-        return pa.ListArray.from_arrays(np.arange(len(numbers) + 1, dtype=np.int32), names.take(pa.array(found)))
+        return in_ranges(_numbers(labels), self.n_ranges)
 
 
 class Regression:
@@ -94,8 +89,9 @@ class Regression:
         losses = (logits_by_length(model, inputs).float().squeeze(1) - wanted) ** 2
         return (losses * batch["weights"]).sum() / batch["weights"].sum()
 
-    def evaluated(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def evaluated(self, model: Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
         """The numbers of the rows, in deviations of train."""
+        logits: Tensor = model(**inputs).logits
         return logits
 
     def decide(self, logits: NDArray[np.float32], labels: NDArray[np.float64]) -> None:

@@ -116,8 +116,9 @@ class TextClassification:
         p = functional.one_hot(found, n_classes).float() if found.ndim == 1 else found
         return (1 - self.label_smoothing) * p + self.label_smoothing / n_classes
 
-    def evaluated(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def evaluated(self, model: Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
         """The logits of the rows as they are."""
+        logits: Tensor = model(**inputs).logits
         return logits
 
     def decide(self, logits: NDArray[np.float32], labels: NDArray[np.int64]) -> None:

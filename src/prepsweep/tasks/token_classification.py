@@ -111,13 +111,17 @@ class TokenClassification:
         """Mean over the words that have a piece, each by the weight of its row (0-dimensional)."""
         from torch.nn import functional
 
-        logits, labels = self.evaluated(logits_by_length(model, inputs), batch), batch["labels"]
+        logits, labels = self._of_words(logits_by_length(model, inputs), batch), batch["labels"]
         read = batch[WORD_STARTS] >= 0
         weights = batch["weights"][:, None].expand_as(labels)[read]
         losses = functional.cross_entropy(logits[read].float(), labels[read], reduction="none")
         return (losses * weights).sum() / weights.sum().clamp_min(1e-9)
 
-    def evaluated(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    def evaluated(self, model: Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+        """Logits of the words (n_rows, most words, n_tags)."""
+        return self._of_words(model(**inputs).logits, batch)
+
+    def _of_words(self, logits: Tensor, batch: dict[str, Tensor]) -> Tensor:
         """Logits of the words (n_rows, most words, n_tags), from those of the pieces; a word without a piece leans to `O`."""
         starts = batch[WORD_STARTS]
         picked = logits.gather(1, starts.clamp_min(0)[:, :, None].expand(-1, -1, logits.shape[2]))

@@ -21,7 +21,7 @@ TARGETS = [
     "pickle.load", "pickle.loads", "torch.load", "joblib.load", "shutil.rmtree", "importlib.import_module", "runpy.run_path",
     "ctypes.CDLL", "yaml.unsafe_load", "hydra.utils.instantiate", "hydra.utils.get_method", "webbrowser.open", "canary_module.touch",
     "prepsweep.cli.main", "prepsweep.cache.write_atomically", "prepsweep.stages.instance", "prepsweep.launch.fresh.FreshProcess",
-    "prepsweep.sources.rotten_tomatoes.subprocess.run", "prepsweep.sources.rotten_tomatoes._publish", "prepsweep.augment.eda.np.load",
+    "prepsweep.sources.wheels.subprocess.run", "prepsweep.sources.wheels._publish", "prepsweep.augment.eda.np.load",
 ]  # fmt: skip
 # Where it may stand; `evil` is the node as YAML and as an override.
 PLACES = [

@@ -120,7 +120,26 @@ def test_a_bomb_is_refused_unread() -> None:
         pa.table({"text": ["x" * 20_000_000], "label": ["y"]}), "rows.parquet", compression="zstd", use_dictionary=False
     )
     assert Path("rows.parquet").stat().st_size < 100_000
-    with refusal("rows.parquet", "unpacks to over 4,000,000 bytes a row", "cut"):
+    with refusal("rows.parquet", "unpack to over 4,000,000 bytes a row", "cut"):
+        parquet(**arguments(path="rows.parquet"))
+
+
+def test_a_text_that_is_there_once_for_all_rows_is_not_written_out() -> None:
+    once = pa.DictionaryArray.from_arrays(pa.array([0] * 30), pa.array(["x" * 3_900_000]))
+    arrow_parquet.write_table(pa.table({"text": once, "label": ["y", "z"] * 15}), "rows.parquet", compression="zstd")
+    assert Path("rows.parquet").stat().st_size < 10_000
+    with refusal("rows.parquet", "bytes of Parquet come to over 67,108,864 written out", "repeats"):
+        parquet(**arguments(path="rows.parquet"))
+
+
+# The second one's statistics speak of nulls: pyarrow ends the process when it is asked about the column.
+@pytest.mark.parametrize(("was", "now"), [(b"text", b"\xffext"), (b"\x25\x02\x18\x04text", b"\x25\x00\x18\x04text")])
+def test_damage_that_arrow_does_not_expect(was: bytes, now: bytes) -> None:
+    write(text=TEXTS, label=["x", "y", "x"])
+    path = Path("rows.parquet")
+    assert was in path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(was, now))
+    with refusal("rows.parquet", "damaged Parquet", "fetch"):
         parquet(**arguments(path="rows.parquet"))
 
 

