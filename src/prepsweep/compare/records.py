@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -91,11 +91,45 @@ class Study:
         return dict(sorted(found.items()))
 
     def varied(self) -> dict[Path, dict[str, Any]]:
-        """For each run the factors and values in which the runs of the study differ, seeds and places left out."""
+        """For each run the factors and values in which the runs of the study differ, seeds and places left out.
+
+        An option that only some of the runs can have, as `annotate.votes.soft` beside `annotate=none`, is no factor: there is nothing to
+        cross it with. Where it tells those runs apart it is part of their choice, `annotate=votes(soft=false)`.
+        """
         settings = {run.run_dir: _settings(run.record) for run in self.runs}
         keys = list(dict.fromkeys(key for values in settings.values() for key in values))
-        differing = [key for key in keys if len({as_text(values.get(key)) for values in settings.values()}) > 1]
-        return {run_dir: {key: values.get(key) for key in differing} for run_dir, values in settings.items()}
+        factors = [key for key in keys if _differ(settings.values(), key)]
+        for key in list(factors):
+            having = [settings[run.run_dir] for run in self.runs if key in settings[run.run_dir] or _can_have(run.record, key)]
+            group = key.partition(".")[0]
+            if len(having) == len(settings) or group not in FACTORS:
+                continue
+            factors.remove(key)
+            if _differ(having, key):
+                for values in having:
+                    if key in values:
+                        values[group] = _with_option(as_text(values[group]), key.removeprefix(f"{group}."), as_text(values[key]))
+        return {run_dir: {key: values.get(key) for key in factors} for run_dir, values in settings.items()}
+
+
+def _differ(settings: Iterable[Mapping[str, Any]], key: str) -> bool:
+    return len({as_text(values.get(key)) for values in settings}) > 1
+
+
+def _can_have(record: Mapping[str, Any], key: str) -> bool:
+    node = record["config"]
+    for name in key.split("."):
+        if not isinstance(node, dict) or name not in node:
+            return False
+        node = node[name]
+    return True
+
+
+def _with_option(choice: str, option: str, value: str) -> str:
+    """`votes` and `votes.soft` make `votes(soft=false)`, and a second option `votes(soft=false;rows=unlabelled)`."""
+    stage, _, others = choice.rstrip(")").partition("(")
+    said = f"{option.removeprefix(f'{stage}.')}={value}"
+    return f"{stage}({f'{others};' if others else ''}{said})"
 
 
 def read_studies(folders: Sequence[Path]) -> Study:

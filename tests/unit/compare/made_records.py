@@ -75,7 +75,7 @@ def record_of(
         "finished": f"2026-11-24T08:{seed:02}:23.814+00:00",
     }
     for part, values in said.items():
-        record[part] = {**record[part], **values}
+        record[part] = {**record[part], **values} if isinstance(values, dict) else values
     return record
 
 
