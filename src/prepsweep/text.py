@@ -27,6 +27,7 @@ _SCRIPT_WITHOUT_SPACES = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U
 ALONE = f"[{_SCRIPT_WITHOUT_SPACES}]"
 IN_WORD = rf"[^\W_{_SCRIPT_WITHOUT_SPACES}]"
 JOINERS = r"['’\-]"
+MARK = r"[^\w\s]"
 WORD = re.compile(rf"{ALONE}|{IN_WORD}+(?:{JOINERS}{IN_WORD}+)*")
 TOKEN = re.compile(rf"{WORD.pattern}|\s+|.", re.DOTALL)
 

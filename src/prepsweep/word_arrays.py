@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from prepsweep.text import ALONE, IN_WORD, JOINERS
+from prepsweep.text import ALONE, IN_WORD, JOINERS, MARK
 
 Points = NDArray[np.uint8] | NDArray[np.uint32]
 TEXTS_AT_ONCE = 4000  # So many short texts fit a processor's cache; more at once take longer.
-_JOINER, _IN_WORD, _ALONE = 1, 2, 3
+_JOINER, _IN_WORD, _ALONE, _MARK = 1, 2, 3, 4
 _END = "\n"  # Parts the texts: no word holds it or reaches over it.
 
 
@@ -26,9 +26,12 @@ class Words:
     counts: NDArray[np.int64]
 
 
-def words_of(texts: list[str]) -> Words:
-    """The words of `texts`: `words.to_pylist()` is `[word for text in texts for word in text.words(text)]`."""
-    points, inside, starts = marked(texts)
+def words_of(texts: list[str], *, marks: bool = False) -> Words:
+    """The words of `texts`: `words.to_pylist()` is `[word for text in texts for word in text.words(text)]`.
+
+    With `marks` each character between them that is neither white space nor an underscore is a word too: "★★", "👍", ",".
+    """
+    points, inside, starts = marked(texts, marks=marks)
     chosen = points[inside]
     first = np.flatnonzero(starts[inside])
     if chosen.dtype == np.uint8:
@@ -48,7 +51,7 @@ def word_counts(texts: list[str]) -> NDArray[np.int64]:
     return _per_text(marked(texts)[2], texts)
 
 
-def marked(texts: list[str]) -> tuple[Points, NDArray[np.bool_], NDArray[np.bool_]]:
+def marked(texts: list[str], *, marks: bool = False) -> tuple[Points, NDArray[np.bool_], NDArray[np.bool_]]:
     """Code points of the joined texts, which of them belong to a word, and which begin one."""
     joined = _END.join([*texts, ""])
     # One byte a point where that is enough: most English goes this way, in a quarter of the time.
@@ -58,6 +61,8 @@ def marked(texts: list[str]) -> tuple[Points, NDArray[np.bool_], NDArray[np.bool
     in_word, alone = kinds == _IN_WORD, kinds == _ALONE
     # A joiner counts between two letters only; the last point is the end of a text, the first follows none.
     in_word[1:-1] |= (kinds[1:-1] == _JOINER) & in_word[:-2] & in_word[2:]
+    if marks:
+        alone |= ((kinds == _MARK) | (kinds == _JOINER)) & ~in_word
     starts = in_word | alone
     starts[1:] &= ~(in_word[1:] & in_word[:-1])
     return points, in_word | alone, starts
@@ -73,7 +78,7 @@ def _kinds() -> NDArray[np.uint8]:
     """What each of Unicode's code points is in a word, by the expressions that `text.WORD` is made of."""
     every = np.arange(0x110000, dtype="<u4").tobytes().decode("utf-32-le", "surrogatepass")
     kinds = np.zeros(len(every), dtype=np.uint8)
-    for kind, pattern in ((_JOINER, JOINERS), (_IN_WORD, IN_WORD), (_ALONE, ALONE)):
+    for kind, pattern in ((_MARK, MARK), (_JOINER, JOINERS), (_IN_WORD, IN_WORD), (_ALONE, ALONE)):
         for found in re.finditer(f"{pattern}+", every):
             kinds[found.start() : found.end()] = kind
     return kinds

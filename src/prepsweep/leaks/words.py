@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +13,11 @@ from numpy.typing import NDArray
 
 from prepsweep.progress import track
 from prepsweep.text import WORD
+from prepsweep.word_arrays import TEXTS_AT_ONCE, words_of
 
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-# Marks count as well where one token gives a label away: "★★★★★", "👍".
-_TOKEN = re.compile(rf"{WORD.pattern}|[^\w\s]")
 _NOT_READ = r"[\p{P}\p{Z}\p{Cc}\p{Cf}]+"
-_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True)
@@ -67,15 +63,15 @@ class Stream:
 def stream_of(texts: pa.ChunkedArray) -> Stream:
     """The tokens of `texts` in lower case and Unicode normal form C."""
     lower = _lower(texts)
-    lengths: list[Numbers] = [np.zeros(0, dtype=np.int64)]
-    tokens: list[pa.Array] = [pa.array([], pa.string())]
-    for start in track(range(0, len(lower), _ROWS_AT_ONCE), "looking for leaks"):
-        found = [_TOKEN.findall(text) for text in lower.slice(start, _ROWS_AT_ONCE).to_pylist()]
-        lengths.append(np.fromiter(map(len, found), np.int64, len(found)))
-        tokens.append(pa.array(chain.from_iterable(found), pa.string()))
-    coded = pa.chunked_array(tokens).combine_chunks().dictionary_encode()
-    ids = coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return Stream(ids, np.concatenate([[0], np.cumsum(np.concatenate(lengths))]), coded.dictionary)
+    lengths: list[Numbers] = [np.zeros(1, dtype=np.int64)]
+    tokens: list[pa.Array] = [pa.array([], pa.string()).dictionary_encode()]
+    for start in track(range(0, len(lower), TEXTS_AT_ONCE), "looking for leaks"):
+        # Marks count as well where one token gives a label away: "★★★★★", "👍".
+        found = words_of(lower.slice(start, TEXTS_AT_ONCE).to_pylist(), marks=True)
+        lengths.append(found.counts)
+        tokens.append(found.words.dictionary_encode())
+    coded = pa.chunked_array(tokens).unify_dictionaries().combine_chunks()
+    return Stream(coded.indices.to_numpy().astype(np.int64), np.cumsum(np.concatenate(lengths)), coded.dictionary)
 
 
 def class_names(labels: list[str]) -> Iterator[tuple[str, list[str]]]:
