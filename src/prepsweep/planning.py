@@ -32,8 +32,9 @@ def built_stages(cfg: DictConfig) -> list[Stage]:
     stages = [source_of(cfg)] + [stage for group in PREPARATION for stage in stages_of(cfg, group)] + adopt_of(cfg) + limit_of(cfg)
     for stage in stages:
         refuse_misplaced(stage)
-        stage.check_run(cfg)
     refuse_unfit(cfg, stages)
+    for stage in stages:
+        stage.check_run(cfg)
     return stages
 
 

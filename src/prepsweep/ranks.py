@@ -19,7 +19,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
-from prepsweep.compare.measures import monitored
+from prepsweep.monitors import monitored
 from prepsweep.pipeline import prepare
 from prepsweep.preemption import PREEMPTED, Preempted, preemptible
 from prepsweep.record import RECORD_FILE, plain_config

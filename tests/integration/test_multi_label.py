@@ -20,7 +20,7 @@ from tests.conftest import FILLER, WORDS, compose
 from tests.contract.stage_options import is_stage, options_of, tiny_values
 from tests.records import record_of
 
-REFUSED = {"augment": {"keep_if", "mixup", "span_replace", "to_balance"}, "balance": {"focal", "logit_adjust"}}
+REFUSED = {"augment": {"keep_if", "mixup", "span_replace", "to_balance"}, "balance": {"embedding_smote", "focal", "logit_adjust"}}
 ALLOWED = {group: [option for option in options_of(group) if option not in REFUSED[group]] for group in REFUSED}
 # Each option of both groups in turn with the options of the other.
 IN_TURN = sorted(

@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from prepsweep.compare.measures import MEASURES
-from prepsweep.compare.records import ONE_CLASS, Run, Study, as_text
+from prepsweep.compare.records import Run, Study, as_text
 from prepsweep.compare.statistics import (
     Differences,
     Effect,
@@ -30,6 +30,7 @@ from prepsweep.compare.statistics import (
 )
 from prepsweep.compare.verdict import Verdict, verdict
 from prepsweep.errors import Refused
+from prepsweep.monitors import ONE_CLASS
 
 _FEWEST_SEEDS = 2
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from prepsweep.compare.pseudovalues import Values, macro_f1, per_class_f1
-from prepsweep.compare.records import ONE_CLASS, Run, Study, task_of
+from prepsweep.compare.records import Run, Study
 from prepsweep.compare.task_scores import (
     Counting,
     entity_f1,
@@ -23,6 +23,7 @@ from prepsweep.compare.task_scores import (
 )
 from prepsweep.compare.tested import Tested
 from prepsweep.errors import Refused, nearest
+from prepsweep.monitors import ONE_CLASS
 
 
 @dataclass(frozen=True)
@@ -120,26 +121,19 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class TaskScores:
-    """What a task is compared by, the default first; the dev score its runs keep the best of; what else it can be asked."""
+    """What a task is compared by, the default first, and what else it can be asked."""
 
     metrics: tuple[str, ...]
-    monitor: str
     flips: bool = True
 
 
 TASKS = {
-    ONE_CLASS: TaskScores(("macro_f1", "accuracy"), "macro_f1"),
-    "multi_label": TaskScores(("sample_f1", "accuracy"), "macro_f1"),
-    "regression": TaskScores(("mse",), "r2", flips=False),
-    "token_classification": TaskScores(("micro_f1",), "micro_f1"),
-    "causal_lm_sft": TaskScores(("log_likelihood", "exact_match"), "log_likelihood"),
+    ONE_CLASS: TaskScores(("macro_f1", "accuracy")),
+    "multi_label": TaskScores(("sample_f1", "accuracy")),
+    "regression": TaskScores(("mse",), flips=False),
+    "token_classification": TaskScores(("micro_f1",)),
+    "causal_lm_sft": TaskScores(("log_likelihood", "exact_match")),
 }
-
-
-def monitored(record: Mapping[str, Any], split: str) -> tuple[str, float]:
-    """Name and value, on `val` or `test`, of the score that a finished run keeps the best of."""
-    monitor = TASKS[task_of(record)].monitor
-    return name_of(monitor), float(record["metrics"][split][monitor])
 
 
 def metric_of(study: Study, asked: str | None) -> str:

@@ -10,13 +10,11 @@ from typing import Any
 
 from prepsweep.compare.tested import Tested
 from prepsweep.errors import Refused
+from prepsweep.monitors import ONE_CLASS, task_of
 from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION, read_record
 
 # What is chosen, in the order of the flow; the rest of the choices says how it was run.
 FACTORS = ("data", "clean", "annotate", "split", "refine", "augment", "balance", "preprocess", "task", "model", "method", "budget")
-# The task whose labels are classes; the others are named in `measures.TASKS`.
-ONE_CLASS = "text_classification"
-_OTHER_TASKS = ("multi_label", "regression", "token_classification", "causal_lm_sft")
 # Values that tell runs of one arm apart, and how and where a run ran.
 NOT_AN_ARM = ("seed", "seeds.", "study", "paths.", "logger", "runtime.", "hydra", "trainer.devices", "trainer.num")
 
@@ -167,12 +165,6 @@ def _settings(record: dict[str, Any]) -> dict[str, Any]:
 def _reason(record: dict[str, Any]) -> str:
     error = record.get("error")
     return f"{record['status']}: {error['type']}: {error['message']}" if error else str(record["status"])
-
-
-def task_of(record: Mapping[str, Any]) -> str:
-    """The task of a record, see `Run.task`."""
-    named = as_text(record["choices"].get("task"))
-    return named if named in _OTHER_TASKS else ONE_CLASS
 
 
 def as_text(value: Any) -> str:

@@ -17,9 +17,10 @@ from prepsweep.compare.contrasts import Contrast
 from prepsweep.compare.measures import MEASURES, f1_of_classes, has_class
 from prepsweep.compare.paired_rows import Mask, PairedRows, paired_rows
 from prepsweep.compare.pseudovalues import Values
-from prepsweep.compare.records import ONE_CLASS, Study
+from prepsweep.compare.records import Study
 from prepsweep.compare.source_columns import SourceColumns
 from prepsweep.compare.statistics import Effect, crossed_effect, holm
+from prepsweep.monitors import ONE_CLASS
 
 CLASS, LENGTH = "class", "length"
 # Below, the t distribution does not hold for rights and wrongs, and nothing would be found.

