@@ -69,7 +69,9 @@ def scripts(folder: Path, *, seeds: int, rows: int, epochs: int, best: bool) -> 
         work.mkdir(parents=True)
         command = [sys.executable, "benchmarks/hf_trainer.py", str(work / "rows.parquet"), str(work / "out.json"), f"--epochs={epochs}"]
         command += ["--best"] * best + ["--prepare", f"augment={augment}", f"balance={balance}", f"data.limit={rows}"]
-        seconds += timed(command)
+        took = timed(command)
+        print(f"augment={augment} balance={balance}: {took:.0f} s", flush=True)
+        seconds += took
         scores.append(json.loads((work / "out.json").read_text())["macro_f1"])
     return {"seconds": seconds * seeds, "macro_f1": fmean(scores)}
 
