@@ -29,6 +29,7 @@ TOKENIZER_FILES = (
     "vocab.txt",
 )
 WEIGHT_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json")
+MODEL_FILES = (*TOKENIZER_FILES, *WEIGHT_FILES)
 
 
 def checkpoint_folder(checkpoint: str, *, revision: str | None, patterns: tuple[str, ...], where: str) -> Path:

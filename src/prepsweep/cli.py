@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -31,6 +31,9 @@ from prepsweep.preflight.doors import overrides_of
 from prepsweep.preflight.help import help_text
 from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.preflight.runs import handed_over, study_dir
+
+if TYPE_CHECKING:
+    from prepsweep.step_count import OnStep
 
 OK, FAILED, REFUSED, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -60,10 +63,10 @@ def _train(arguments: list[str]) -> int:
         overrides = overrides_of(asked)
         if asked.check_determinism and asked.multirun:
             raise Refused(CHECK_DETERMINISM, "checks one run, not a sweep", "leave -m out")
-        if asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
-            if asked.help:
-                print(help_text(overrides, multirun=asked.multirun))
-                return OK
+        if asked.help:
+            print(help_text(overrides, multirun=asked.multirun))
+            return OK
+        if asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
             if overrides and not asked.shell_completion:
                 check_shown(overrides)
         else:
@@ -161,7 +164,7 @@ def _sweep_code(checked: Checked) -> int:
 
 
 def train_one(
-    cfg: DictConfig, cache: Cache, choices: Mapping[str, Any], *, n_parts: int = 1, on_step: Callable[[int, int, float], None] | None = None
+    cfg: DictConfig, cache: Cache, choices: Mapping[str, Any], *, n_parts: int = 1, on_step: OnStep | None = None
 ) -> float | None:
     """The run that Hydra has composed, see `training.train`; one of a study that is finished is not run again."""
     run_dir, overrides = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
@@ -189,7 +192,7 @@ def train_in(
     *,
     overrides: list[str],
     n_parts: int = 1,
-    on_step: Callable[[int, int, float], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> float:
     """The run `cfg` in `run_dir`, in this process or in one for each of its devices."""
     from prepsweep.continuing import alone_in

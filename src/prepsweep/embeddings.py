@@ -11,15 +11,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder, content_of
+from prepsweep.checkpoints import MODEL_FILES, checkpoint_folder, content_of
 from prepsweep.errors import Refused
+from prepsweep.pretrained import hardware_of
 from prepsweep.progress import track
 from prepsweep.schema import text_columns
 
 if TYPE_CHECKING:
     import torch
 
-_FILES = (*TOKENIZER_FILES, *WEIGHT_FILES)
 _ROWS_AT_ONCE = 2000
 _BLOCK = 4096
 _MAX_PAIRS = 20_000_000
@@ -118,20 +118,11 @@ def similar_pairs(
 
 def content_of_encoder(checkpoint: str, revision: str | None, *, where: str) -> dict[str, str]:
     """Content hashes of the encoder's files, for a stage's `fingerprint`; a checkpoint of the hub is fetched first."""
-    return content_of(_folder(checkpoint, revision, where), _FILES)
-
-
-def hardware_of(device: str) -> str:
-    """Torch's name of a device: `device` itself, or for "auto" the best that is here."""
-    import torch
-
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    return content_of(_folder(checkpoint, revision, where), MODEL_FILES)
 
 
 def _folder(checkpoint: str, revision: str | None, where: str) -> Path:
-    return checkpoint_folder(checkpoint, revision=revision, patterns=_FILES, where=where)
+    return checkpoint_folder(checkpoint, revision=revision, patterns=MODEL_FILES, where=where)
 
 
 def _tokenizer(folder: Path, checkpoint: str) -> Any:

@@ -17,6 +17,11 @@ MONITORS = {
 }
 
 
+def monitor_of(task: str) -> str:
+    """The key of a task's score in `metrics`."""
+    return MONITORS[task][0]
+
+
 def task_of(record: Mapping[str, Any]) -> str:
     """The option of the group `task`; one that is of the study's own making has one class a text."""
     named = str(record["choices"].get("task"))

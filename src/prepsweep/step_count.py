@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytorch_lightning as pl
+from torch import Tensor
 
-OnStep = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, Tensor], None]
 
 
 class StepCount(pl.Callback):
-    """Calls `on_step(done, total, loss)` after each optimizer step; of a batch computed in parts, the loss of the last."""
+    """Calls `on_step(done, total, loss)` after each optimizer step; of a batch computed in parts, the loss of the last.
+
+    The loss is where it was computed: to look at its value waits for the device.
+    """
 
     def __init__(self, on_step: OnStep) -> None:
         self.on_step, self.told = on_step, 0
@@ -19,4 +23,4 @@ class StepCount(pl.Callback):
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step > self.told:
             self.told = trainer.global_step
-            self.on_step(self.told, trainer.max_steps, float(outputs["loss"]))
+            self.on_step(self.told, trainer.max_steps, outputs["loss"])

@@ -9,8 +9,9 @@ import pytest
 from datasets import Dataset
 
 from prepsweep.identity import content_hash
+from prepsweep.label_kinds import works_on
 from prepsweep.lineage import Settled, settle, table_of
-from prepsweep.schema import MESSAGES
+from prepsweep.schema import ANSWERS
 from prepsweep.stages import PREPARATION, Stage, stages_of
 from tests.conftest import compose, make_reviews, rows_of
 from tests.contract.stage_options import is_stage, options_of, tiny_values
@@ -18,6 +19,8 @@ from tests.contract.token_rows import fitting
 from tests.unit.annotate.files import made_votes
 
 STAGES = [(group, option) for group in PREPARATION for option in options_of(group) if is_stage(group, option)]
+# Conversations are no pairs: their task refuses a second text.
+OF_PAIRS = [(group, option) for group, option in STAGES if works_on(group, f"prepsweep.{group}.{option}.{option}") != (ANSWERS,)]
 TRAIN_ONLY = ("refine", "augment", "balance")
 
 
@@ -104,10 +107,9 @@ def test_the_order_of_the_rows_does_not_matter(stage: Stage) -> None:
     assert content_hash(one.select(columns)) == content_hash(two.select(columns)) or stage.name == "exact_dedup"
 
 
+@pytest.mark.parametrize("stage", OF_PAIRS, ids=["/".join(stage) for stage in OF_PAIRS], indirect=True)
 def test_pairs_of_texts_stay_pairs(stage: Stage) -> None:
     rows = rows_for(stage, in_pairs=True)
-    if MESSAGES in rows.column_names:
-        pytest.skip("conversations are no pairs: the task refuses a second text")
     mixed = rows.select(range(len(rows) - 1, -1, -1))
     found, other = (table_of(settled(stage, order).kept).sort_by("uid") for order in (rows, mixed))
     columns = ["text", "text_pair", "label", "weight"] if stage.group != "preprocess" else ["input_ids", "token_type_ids", "label"]

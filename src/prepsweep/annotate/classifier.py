@@ -10,12 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from prepsweep.annotate.ballots import Floats
-from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder, content_of
+from prepsweep.checkpoints import MODEL_FILES, checkpoint_folder, content_of
 from prepsweep.classifier import class_probabilities
 from prepsweep.errors import Refused
 from prepsweep.schema import text_columns
-
-_FILES = (*TOKENIZER_FILES, *WEIGHT_FILES)
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Classified:
 
 def content_of_model(checkpoint: str, revision: str | None, *, where: str) -> dict[str, str]:
     """Content hashes of the checkpoint's files; one of the hub is fetched first."""
-    return content_of(checkpoint_folder(checkpoint, revision=revision, patterns=_FILES, where=where), _FILES)
+    return content_of(checkpoint_folder(checkpoint, revision=revision, patterns=MODEL_FILES, where=where), MODEL_FILES)
 
 
 def classified(
@@ -52,7 +50,7 @@ def classified(
     where: str,
 ) -> Classified:
     """What the checkpoint says of each row (of both texts of a pair); its classes are its `id2label`, renamed by `classes`."""
-    folder = checkpoint_folder(checkpoint, revision=revision, patterns=_FILES, where=where)
+    folder = checkpoint_folder(checkpoint, revision=revision, patterns=MODEL_FILES, where=where)
     texts = list(zip(*(rows[name].to_pylist() for name in text_columns(rows.column_names)), strict=True))
     p, names = class_probabilities(texts, folder=folder, max_length=max_length, batch_size=batch_size, device=device)
     return Classified(p, _renamed(names, classes, where))

@@ -8,20 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder, content_of
+from prepsweep.checkpoints import MODEL_FILES, checkpoint_folder, content_of
 from prepsweep.classifier import class_probabilities
-
-_FILES = (*TOKENIZER_FILES, *WEIGHT_FILES)
 
 
 def judge_folder(judge: str, *, revision: str | None, where: str) -> Path:
     """Local folder of the classifier; a hub name is downloaded unless it is there."""
-    return checkpoint_folder(judge, revision=revision, patterns=_FILES, where=where)
+    return checkpoint_folder(judge, revision=revision, patterns=MODEL_FILES, where=where)
 
 
 def content_of_judge(folder: Path) -> dict[str, str]:
     """Content hashes of the files that decide what the judge says."""
-    return {f"judge.{name}": digest for name, digest in content_of(folder, _FILES).items()}
+    return {f"judge.{name}": digest for name, digest in content_of(folder, MODEL_FILES).items()}
 
 
 def labels_known(folder: Path) -> list[str]:

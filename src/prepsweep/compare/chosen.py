@@ -10,7 +10,7 @@ from prepsweep.compare.contrasts import Scores, table
 from prepsweep.compare.measures import score
 from prepsweep.compare.records import Run, Study
 from prepsweep.compare.statistics import Effect, crossed_effect
-from prepsweep.monitors import MONITORS
+from prepsweep.monitors import monitor_of
 
 _FEWEST_SEEDS = 2
 
@@ -43,7 +43,7 @@ class Chosen:
 
 def chosen(study: Study, *, metric: str) -> Chosen | None:
     """The choice by dev scores; None for one arm, for fewer than two shared seeds, or where runs have no dev score."""
-    monitor = MONITORS[study.task][0]
+    monitor = monitor_of(study.task)
     arms = {arm: cells for arm, runs in study.arms().items() if len(cells := _by_seed(runs)) >= _FEWEST_SEEDS}
     seeds = sorted(set.intersection(*(set(cells) for cells in arms.values()))) if arms else []
     if len(arms) < 2 or len(seeds) < _FEWEST_SEEDS or any(monitor not in run.record["metrics"].get("val", {}) for run in study.runs):

@@ -16,7 +16,7 @@ from prepsweep.compare.measures import MEASURES, POINTS, TASKS, Unit, default_de
 from prepsweep.compare.noise_floor import NoiseFloor, noise_floor
 from prepsweep.compare.records import Study
 from prepsweep.compare.slices import Slice, slices
-from prepsweep.monitors import MONITORS
+from prepsweep.monitors import monitor_of
 
 # Contrasts that are looked at slice by slice and row by row: the surest ones.
 _MOST_SLICED, _MOST_FLIPPED = 8, 4
@@ -77,7 +77,7 @@ def find(study: Study, *, metric: str | None, delta: float | None, baselines: Ma
         chosen=chosen(study, metric=metric),
         slices=slices(study, surest[:_MOST_SLICED], metric=metric, by=by),
         flips=[flips(study, one) for one in surest[:_MOST_FLIPPED] if task.flips],
-        concerns=adequacy(study, metric=MONITORS[study.task][0]),
+        concerns=adequacy(study, metric=monitor_of(study.task)),
         costs=costs(study, metric=metric, baselines=baselines),
         budgets=budgets(study, metric=metric, delta=delta, baselines=baselines),
         controls=controls(study, metric=metric, delta=delta, baselines=baselines),

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES
+from prepsweep.checkpoints import MODEL_FILES
 from prepsweep.errors import Refused
 from prepsweep.predict.preparation import PREPARATION_FILE, rewriting
 from prepsweep.record import RECORD_FILE, read_record
@@ -33,7 +33,7 @@ def record_of(folder: Path) -> dict[str, Any] | None:
 
 def copy_model(folder: Path, out: Path) -> None:
     """Weights and tokenizer as they are, configurations without places, and the preparation of texts as far as prediction needs it."""
-    names = {file.name for pattern in (*TOKENIZER_FILES, *WEIGHT_FILES) for file in folder.glob(pattern) if file.is_file()}
+    names = {file.name for pattern in MODEL_FILES for file in folder.glob(pattern) if file.is_file()}
     for name in sorted(names):
         if name in ("config.json", "tokenizer_config.json"):
             settings = json.loads((folder / name).read_bytes())

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -29,6 +29,9 @@ from prepsweep.monitors import monitored
 from prepsweep.preemption import SIGNALS, preemptible
 from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.record import RECORD_FILE, mark_failed, plain_config, read_record
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _FROZEN = "frozen.json"
 LOSSES_FILE = "losses.json"
@@ -146,9 +149,9 @@ def _train(run_dir: Path, *, attempt: int) -> None:
     frozen = json.loads((run_dir / _FROZEN).read_bytes())
     cfg = OmegaConf.create(frozen["config"])
     register_resolvers()
-    losses: list[float] = []
+    losses: list[Tensor] = []
 
-    def keep(_done: int, _total: int, loss: float) -> None:
+    def keep(_done: int, _total: int, loss: Tensor) -> None:
         losses.append(loss)
 
     train_in(
@@ -158,10 +161,10 @@ def _train(run_dir: Path, *, attempt: int) -> None:
         frozen["choices"],
         overrides=frozen["overrides"],
         n_parts=2**attempt,
-        on_step=keep,
+        on_step=keep if frozen["keep_losses"] else None,
     )
     if frozen["keep_losses"]:
-        (run_dir / LOSSES_FILE).write_text(json.dumps(losses), encoding="utf-8")
+        (run_dir / LOSSES_FILE).write_text(json.dumps([float(loss) for loss in losses]), encoding="utf-8")
 
 
 def _end_with_worker() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobRuntime, JobStatus, run_job, setup_globals
 from hydra.types import HydraContext
@@ -15,6 +15,9 @@ from omegaconf import DictConfig
 from prepsweep.cache import Cache
 from prepsweep.pipeline import prepare_stage
 from prepsweep.preflight.resolvers import register_resolvers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def prepare_shared(cfg: DictConfig, key: str, **_: object) -> None:
@@ -34,7 +37,7 @@ def train_run(context: HydraContext, cfg: DictConfig, choices: Mapping[str, Any]
     JobRuntime.instance().set("name", cfg.hydra.job.name)
 
     def task(task_cfg: DictConfig) -> float | None:
-        def tell(done: int, total: int, _: float) -> None:
+        def tell(done: int, total: int, _: Tensor) -> None:
             progress.send((done, total))
 
         return train_one(task_cfg, Cache(Path(task_cfg.paths.cache_dir)), choices, n_parts=2**attempt, on_step=tell)

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_folder
-from prepsweep.embeddings import hardware_of
+from prepsweep.checkpoints import MODEL_FILES, checkpoint_folder
 from prepsweep.length_groups import logits_by_length
 from prepsweep.padded import Lists
+from prepsweep.pretrained import hardware_of
 from prepsweep.progress import track
 from prepsweep.randomness import draw_order, row_rng
 from prepsweep.schema import text_columns
@@ -68,7 +68,7 @@ def cross_fine_tuned(
     import torch
 
     where = f"refine.{_STAGE}.fine_tuned"
-    folder = checkpoint_folder(checkpoint, revision=revision, patterns=(*TOKENIZER_FILES, *WEIGHT_FILES), where=where)
+    folder = checkpoint_folder(checkpoint, revision=revision, patterns=MODEL_FILES, where=where)
     inputs, hardware = _tokenized(rows, folder, max_length), hardware_of(device)
     uids = np.asarray(rows.column("uid").to_pylist(), dtype=object)
     found = np.zeros((len(codes), int(codes.max()) + 1))

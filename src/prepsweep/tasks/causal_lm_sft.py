@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from prepsweep.errors import Refused, nearest
 from prepsweep.length_groups import each_group
+from prepsweep.monitors import monitor_of
 from prepsweep.preprocess.chat import THE_LAST, chat_tokenizer
 from prepsweep.row_classes import in_ranges
 from prepsweep.schema import ANSWER_MASK, ANSWERS, MESSAGES, TEXT_PAIR
@@ -89,7 +90,7 @@ class Conversations:
 class CausalLmSft:
     """Mean cross-entropy of the answers' tokens, a token a vote, whatever row it is of; a row's weight counts for its tokens."""
 
-    monitor = "log_likelihood"
+    monitor = monitor_of("causal_lm_sft")
     n_passes = 1
 
     def __init__(self, classes: Sequence[str], *, labels: Conversations, max_new_tokens: int) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from prepsweep.errors import Refused
 from prepsweep.length_groups import logits_by_length
 from prepsweep.metrics import averages, class_table, per_class
+from prepsweep.monitors import monitor_of
 from prepsweep.schema import LABEL_SET, NO_CLASS
 from prepsweep.sources.task_labels import NotALabel, each_cell, list_of_strings
 from prepsweep.tasks.heads import sequence_head
@@ -76,7 +77,7 @@ class LabelSets:
 class MultiLabel:
     """Binary cross-entropy of each class, and the threshold with the best macro F1 on dev, the same for all classes."""
 
-    monitor = "macro_f1"
+    monitor = monitor_of("multi_label")
     n_passes = 1
 
     def __init__(self, classes: Sequence[str], *, labels: LabelSets, thresholds: Sequence[float], positive_weight: float) -> None:

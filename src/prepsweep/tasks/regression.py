@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
 from prepsweep.length_groups import logits_by_length
+from prepsweep.monitors import monitor_of
 from prepsweep.row_classes import in_ranges
 from prepsweep.schema import NUMBER
 from prepsweep.sources.files import short
@@ -67,7 +68,7 @@ class Regression:
     So prices train as well as stars do. Both numbers stand in the record and beside the model.
     """
 
-    monitor = "r2"
+    monitor = monitor_of("regression")
     n_passes = 1
 
     def __init__(self, classes: Sequence[str], *, labels: Numbers, train_labels: pa.ChunkedArray) -> None:

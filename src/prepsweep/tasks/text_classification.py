@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from prepsweep.errors import Refused
 from prepsweep.length_groups import logits_by_length
 from prepsweep.metrics import scores
+from prepsweep.monitors import monitor_of
 from prepsweep.tasks.heads import sequence_head
 from prepsweep.tasks.losses import Loss, check_loss
 from prepsweep.tasks.mixup import Mixed, check_mixup, refuse_without_embeddings
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
     Mixup = Callable[[Module, dict[str, Tensor]], Mixed]
-MONITOR = "macro_f1"
 
 
 def check(task: DictConfig) -> None:
@@ -46,7 +46,7 @@ def check(task: DictConfig) -> None:
 class TextClassification:
     """What the rest of the project asks of a task; another task is another class with these methods."""
 
-    monitor = MONITOR
+    monitor = monitor_of("text_classification")
 
     def __init__(
         self,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from prepsweep.errors import Refused, nearest
 from prepsweep.length_groups import logits_by_length
 from prepsweep.metrics import averages, class_table, per_class
+from prepsweep.monitors import monitor_of
 from prepsweep.schema import NO_CLASS, TAGS, TOKENS, WORD_STARTS
 from prepsweep.sources.files import short
 from prepsweep.sources.task_labels import NotALabel, each_cell, list_of_strings
@@ -90,7 +91,7 @@ class TokenClassification:
     A word that was cut, or of which the tokenizer leaves nothing, has no piece: it is predicted to be no entity and counts in the score.
     """
 
-    monitor = "micro_f1"
+    monitor = monitor_of("token_classification")
     n_passes = 1
 
     def __init__(self, classes: Sequence[str], *, labels: Tags) -> None:

@@ -41,7 +41,8 @@ def small_multiples(curves: Mapping[str, Points]) -> dict[str, Any] | None:
         return None
     across = scale_of([0, *(step for points in curves.values() for step, _ in points)], _LEFT, _RIGHT, margin=0)
     up = scale_of([score for points in curves.values() for _, score in points], _BOTTOM, _TOP)
-    paths = {arm: path_through((across.at(step), up.at(score)) for step, score in points) for arm, points in curves.items()}
+    places = {arm: [(across.at(step), up.at(score)) for step, score in points] for arm, points in curves.items()}
+    paths = {arm: path_through(points) for arm, points in places.items()}
     return {
         "width": WIDTH,
         "height": HEIGHT,
@@ -50,8 +51,8 @@ def small_multiples(curves: Mapping[str, Points]) -> dict[str, Any] | None:
         "bottom": _BOTTOM,
         "behind": list(paths.values())[:MAX_ARMS],
         "plots": [
-            {"arm": arm, "path": paths[arm], "x": across.at(points[-1][0]), "y": up.at(points[-1][1]), "last": points[-1][1]}
-            for arm, points in list(curves.items())[:MAX_ARMS]
+            {"arm": arm, "path": paths[arm], "points": found, "x": found[-1][0], "y": found[-1][1], "last": curves[arm][-1][1]}
+            for arm, found in list(places.items())[:MAX_ARMS]
         ],
         "n_more": max(0, len(curves) - MAX_ARMS),
         **axes(across, up, n_ticks=4),

@@ -85,7 +85,7 @@ def _curves(plot: dict[str, Any], form: str) -> Image:
             _write(pen, at(plot["left"] - 4, tick["y"]), tick["text"], fill=_SOFT, anchor="rm")
         for tick in plot["x_ticks"]:
             _write(pen, at(tick["x"], plot["bottom"] + 12), tick["text"], fill=_SOFT, anchor="mm")
-        pen.line([at(*map(float, place.split())) for place in each["path"][1:].split("L")], fill=_LINE, width=2)
+        pen.line([at(x, y) for x, y in each["points"]], fill=_LINE, width=2)
         _write(pen, at(each["x"], each["y"] - 10), written(each["last"], form), fill=_INK, anchor="rm")
     return picture
 
