@@ -112,9 +112,14 @@ def source_closure(module: str) -> dict[str, str]:
         name = waiting.pop()
         if name in found:
             continue
-        found[name] = hashlib.sha256(ast.dump(syntax_tree(name)).encode()).hexdigest()
+        found[name] = _syntax_hash(name)
         waiting += [imported for imported in _imports(name) if imported.split(".")[0] in _followed(name)]
     return found
+
+
+@cache
+def _syntax_hash(module: str) -> str:
+    return hashlib.sha256(ast.dump(syntax_tree(module)).encode()).hexdigest()
 
 
 @cache

@@ -150,11 +150,11 @@ def test_many_classes_are_found_by_typing(browser: Browser, serve: Serve, tmp_pa
 def test_a_decision_that_is_not_saved_is_told_and_the_row_stays(browser: Browser, serve: Serve, tmp_path: Path) -> None:
     pairs = make_reviews(3)
     page = opened(browser, serve(queue_file(tmp_path, pairs))["reviewer"])
-    page.route("**/decide", lambda route: route.abort())
+    page.context.set_offline(True)
     press(page, "1")
     expect(page.locator("#problem")).to_contain_text("Not saved")
     expect(page.locator("#texts")).to_have_text(pairs[0][0])
-    page.unroute("**/decide")
+    page.context.set_offline(False)
     press(page, "1")
     expect(page.locator("#problem")).to_be_hidden()
     expect(page.locator("#texts")).to_have_text(pairs[1][0])

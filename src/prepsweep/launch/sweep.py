@@ -25,7 +25,7 @@ from prepsweep.launch.view import SweepView, clock
 from prepsweep.planning import planned
 from prepsweep.preflight.runs import Run, known_run, resolved, study_dir
 from prepsweep.preflight.variants import Composed, compose_variants
-from prepsweep.record import RECORD_FILE, finished_before, mark_failed, read_record
+from prepsweep.record import RECORD_FILE, mark_failed, read_record
 
 _PRELOAD = ["prepsweep.launch.preloaded"]
 _NAMED = 6
@@ -102,8 +102,7 @@ def plan_sweep(runs: Sequence[SweepRun]) -> Plan:
     distinct = list({run.run_dir: run for run in runs}.values())
     finished, left = list[SweepRun](), list[SweepRun]()
     for run in distinct:
-        keys = [stage.key for stage in run.checked.stages]
-        (finished if finished_before(run.run_dir, keys) else left).append(run)
+        (finished if run.checked.is_finished else left).append(run)
     stages = {stage.key: stage for run in left for stage in run.checked.stages}
     caches = [Cache(Path(cache_dir)) for cache_dir in {run.checked.config["paths"]["cache_dir"] for run in left}]
     cached = {key for key in stages if any(cache.has(key) for cache in caches)}

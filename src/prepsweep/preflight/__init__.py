@@ -53,7 +53,9 @@ def check(overrides: list[str], *, multirun: bool, keep: bool = True) -> Checked
     """
     runs, is_search = check_configurations(overrides, multirun=multirun)
     caches: dict[str, Cache] = {}
-    _check_rows(runs, caches)
+    _plan(runs)
+    # The rows of a finished run were found sound when it began, and by the keys of its stages they are the same still.
+    _check_rows([run for run in runs if is_search or not (multirun and run.is_finished)], caches)
     for cache in caches.values() if keep else ():
         cache.flush()
     return Checked(runs, caches, is_search)
@@ -73,16 +75,20 @@ def _check_each(runs: list[Run]) -> None:
         check_method(run.cfg.method)
 
 
-def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
-    """Plan the stages of every run; read and split the rows of each distinct split once, and look at them."""
-    by_split: dict[tuple[str, ...], list[Run]] = {}
+def _plan(runs: list[Run]) -> None:
+    """Plan the stages of every run."""
     for alike_runs in alike(runs, *_ROWS, "seeds"):
         stages = planned(alike_runs[0].cfg)
         for run in alike_runs:
             run.stages = stages
-        cfg = alike_runs[0].cfg
-        split_key = [stage.key for stage in stages if stage.split is None][-1]
-        by_split.setdefault((cfg.paths.cache_dir, split_key, cfg.guards.on_leak), []).append(alike_runs[0])
+
+
+def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
+    """Read and split the rows of each distinct split once, and look at them."""
+    by_split: dict[tuple[str, ...], list[Run]] = {}
+    for run, *_ in alike(runs, *_ROWS, "seeds"):
+        split_key = [stage.key for stage in run.stages if stage.split is None][-1]
+        by_split.setdefault((run.cfg.paths.cache_dir, split_key, run.cfg.guards.on_leak), []).append(run)
     asked: set[str] = set()
     leaks: dict[str, dict[str, Any]] = {}
     for (cache_dir, *_), (first, *others) in by_split.items():

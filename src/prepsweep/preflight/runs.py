@@ -20,7 +20,7 @@ from prepsweep.identity import hash_json
 from prepsweep.planning import Planned
 from prepsweep.preflight.values import check_values
 from prepsweep.preflight.variants import Composed
-from prepsweep.record import run_id
+from prepsweep.record import finished_before, run_id
 
 # `${name}` of a key, or `${resolver:`; resolvers in `_MACHINE` look at no key.
 _INTERPOLATION = re.compile(r"\$\{(?:([A-Za-z_][\w.]*)\}|([A-Za-z_][\w.]*):)")
@@ -47,6 +47,11 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         return run_id(self.config)
+
+    @cached_property
+    def is_finished(self) -> bool:
+        """Whether its study holds it, finished, with the stages that were planned for it."""
+        return finished_before(study_dir(self.config) / self.run_id, [stage.key for stage in self.stages])
 
 
 def study_dir(config: Mapping[str, Any]) -> Path:
