@@ -92,7 +92,8 @@ def _plain(cfg: DictConfig, parts: Iterable[str]) -> dict[str, Any]:
 def _changing(cfg: DictConfig, values: Iterable[str]) -> list[str]:
     """The parts at the top of `cfg` that hold one of the keys `values`, or refer to such a part, or to who knows what."""
     changing = {key.partition(".")[0] for key in values}
-    refers = {str(part): _referred(str(OmegaConf.to_container(cfg, resolve=False)[part])) for part in cfg}  # type: ignore[index]
+    raw: dict[Any, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
+    refers = {str(part): _referred(str(node)) for part, node in raw.items()}
     while more := {part for part, others in refers.items() if part not in changing and (others is None or others & changing)}:
         changing |= more
     return [str(part) for part in cfg if part in changing]
