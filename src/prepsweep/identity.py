@@ -27,7 +27,7 @@ RUNTIME_ONLY = frozenset({"num_proc", "batch_size", "batch_tokens", "device", "d
 # Whatever a stage imports, its result also passes through these.
 _ALWAYS = ("prepsweep.lineage", "prepsweep.schema")
 _identities: dict[str, dict[str, Any]] = {}
-_DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "hydra": "hydra-core", "yaml": "PyYAML"}
 
 
 def is_path(argument: str) -> bool:
@@ -135,8 +135,14 @@ def _version(library: str) -> str:
     try:
         return importlib.metadata.version(_DISTRIBUTIONS.get(library, library))
     except importlib.metadata.PackageNotFoundError:
-        owners = importlib.metadata.packages_distributions().get(library, [])
+        owners = _owners().get(library, [])
         return ",".join(f"{owner}=={importlib.metadata.version(owner)}" for owner in sorted(set(owners)))
+
+
+@cache
+def _owners() -> Mapping[str, list[str]]:
+    """The installed distributions by what is imported from them; looks through the files of each."""
+    return importlib.metadata.packages_distributions()
 
 
 @cache
