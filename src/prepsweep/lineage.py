@@ -56,7 +56,8 @@ class Result:
 
 def table_of(dataset: Dataset) -> pa.Table:
     """The rows as one Arrow table, without copying where the data set has no index mapping."""
-    table: pa.Table = dataset.with_format("arrow")[:]
+    # `with_format` copies what describes the data set, which takes longer than most stages take for a thousand rows.
+    table: pa.Table = dataset.data.table if dataset._indices is None else dataset.with_format("arrow")[:]
     return table
 
 

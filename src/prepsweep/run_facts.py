@@ -8,6 +8,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
+from prepsweep.methods.four_bits import n_numbers
 from prepsweep.module import FineTuning
 from prepsweep.pipeline import Prepared
 from prepsweep.record import peak_rss_mb
@@ -37,8 +38,8 @@ def budget_facts(cfg: DictConfig, module: FineTuning, trainer: pl.Trainer, *, n_
         "planned_steps": module.n_steps,
         "examples_seen": seen,
         "tokens_seen": module.tokens_seen * trainer.world_size,
-        "trained_parameters": sum(parameter.numel() for parameter in module.model.parameters() if parameter.requires_grad),
-        "parameters": sum(parameter.numel() for parameter in module.model.parameters()),
+        "trained_parameters": n_numbers(parameter for parameter in module.model.parameters() if parameter.requires_grad),
+        "parameters": n_numbers(module.model.parameters()),
         "tokens_computed": module.tokens_computed * trainer.world_size,
         "real_token_fraction": round(module.task.n_passes * module.tokens_seen / max(module.tokens_computed, 1), 4),
     }

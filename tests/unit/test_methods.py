@@ -9,19 +9,25 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
-from transformers import AutoModelForSequenceClassification, DebertaV2Config, DebertaV2ForSequenceClassification
+from transformers import (
+    AutoModelForSequenceClassification,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    GPT2Config,
+    GPT2ForSequenceClassification,
+)
 
 import prepsweep.conf
 from prepsweep.errors import Refused
 from prepsweep.methods.adapters import after_step, merged
 from prepsweep.methods.configured import check_method, with_method
+from prepsweep.methods.four_bits import n_numbers
 from prepsweep.methods.freezing import layers
 from prepsweep.methods.saved import load_model, save_weights
 from prepsweep.optimizer import adamw
 
 FOLDER = Path(prepsweep.conf.__path__[0]) / "method"
 METHODS = sorted(file.stem for file in FOLDER.glob("*.yaml"))
-MERGED = ("lora", "dora", "adalora", "ia3")
 LOADED_BY_PEFT = ("prefix", "prompt")
 OF_THEIR_OWN = ("adapter",)
 
@@ -52,7 +58,7 @@ def trained(model: Any) -> set[str]:
 
 
 def test_every_option_is_tested() -> None:
-    assert METHODS == ["adalora", "adapter", "bitfit", "dora", "full", "head", "ia3", "last_layers", "lora", "prefix", "prompt"]
+    assert METHODS == ["adalora", "adapter", "bitfit", "dora", "full", "head", "ia3", "last_layers", "lora", "prefix", "prompt", "qlora"]
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -154,6 +160,41 @@ def test_embeddings_that_are_named_after_the_layers_learn_as_slowly_as_those_bef
     rates = {id(parameter): group["lr"] for group in optimizer.param_groups for parameter in group["params"]}
     assert rates[id(model.deberta.encoder.rel_embeddings.weight)] == rates[id(model.deberta.embeddings.word_embeddings.weight)] == 0.5**3
     assert rates[id(model.classifier.weight)] == rates[id(model.pooler.dense.weight)] == 1.0
+
+
+def test_weights_in_four_bits_are_no_part_of_a_state_and_count_one_by_one(tiny_model: Path) -> None:
+    plain, model = tiny(tiny_model), with_method(tiny(tiny_model), node("qlora"), n_steps=1)
+    quantised = [parameter for parameter in model.parameters() if parameter.dtype == torch.uint8]
+    linear = [module.weight for module in layers(plain).modules() if isinstance(module, torch.nn.Linear)]
+    assert len(quantised) == len(linear)
+    assert sum(one.nbytes for one in quantised) * 8 == sum(one.nbytes for one in linear)
+    assert n_numbers(quantised) == n_numbers(linear) == sum(one.numel() for one in linear)
+    state = model.state_dict()
+    assert not any(tensor.dtype == torch.uint8 for tensor in state.values())
+    other = with_method(tiny(tiny_model), node("qlora"), n_steps=1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad or parameter.ndim == 1:
+                parameter.add_(0.1)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.eval()(**batch()).logits, model.eval()(**batch()).logits)
+
+
+def test_a_map_in_four_bits_computes_as_autocast_says_and_stays_as_it_was_after_evaluation(tiny_model: Path) -> None:
+    model = with_method(tiny(tiny_model), node("qlora", dropout=0.0), n_steps=1).eval()
+    before = [parameter.clone() for parameter in model.parameters() if parameter.dtype == torch.uint8]
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        rounded = model(**batch()).logits
+    exact = model.train()(**batch()).logits
+    assert rounded.dtype == torch.bfloat16
+    assert all(map(torch.equal, before, (parameter for parameter in model.parameters() if parameter.dtype == torch.uint8)))
+    assert exact.requires_grad
+
+
+def test_a_model_without_plain_linear_maps_is_refused_four_bits() -> None:
+    sizes = {"vocab_size": 40, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 16}
+    with pytest.raises(Refused, match="have no plain linear maps"):
+        with_method(GPT2ForSequenceClassification(GPT2Config(**sizes)), node("qlora"), n_steps=1)
 
 
 def test_adalora_gives_up_ranks(tiny_model: Path) -> None:

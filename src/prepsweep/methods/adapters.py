@@ -10,6 +10,8 @@ import warnings
 from typing import Any
 
 from prepsweep.errors import Refused
+from prepsweep.methods.four_bits import merge_adapters, quantise
+from prepsweep.methods.freezing import layers
 
 
 def lora(model: Any, *, r: int, alpha: float, dropout: float) -> Any:
@@ -20,6 +22,24 @@ def lora(model: Any, *, r: int, alpha: float, dropout: float) -> Any:
 def dora(model: Any, *, r: int, alpha: float, dropout: float) -> Any:
     """LoRA on the direction of a weight, its size learned apart: Liu et al. 2024, DoRA (arXiv:2402.09353)."""
     return _adapted(model, "LoraConfig", r=r, lora_alpha=alpha, lora_dropout=dropout, use_dora=True)
+
+
+def qlora(model: Any, *, r: int, alpha: float, dropout: float) -> Any:
+    """LoRA on every linear map of the layers, whose own weights are kept in four bits: Dettmers et al. 2023 (arXiv:2305.14314).
+
+    The weights take an eighth of the memory of float32 while the model is trained, and an hour is no shorter. Saved is a plain
+    model: the rounded weights with what was learned, which is what was tested.
+    """
+    stack = layers(model)
+    if not (targets := quantise(model, stack)):
+        what = f"the layers of a {model.config.model_type} model have no plain linear maps"
+        raise Refused("method", what, "use method=lora")
+    # peft asks this of models that transformers itself has quantised.
+    model.is_loaded_in_4bit = True
+    try:
+        return _adapted(model, "LoraConfig", r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=targets)
+    finally:
+        del model.is_loaded_in_4bit
 
 
 def adalora(model: Any, *, n_steps: int, initial_r: int, final_r: int, alpha: float, dropout: float) -> Any:
@@ -55,6 +75,7 @@ def after_step(model: Any, step: int) -> None:
 
 def merged(model: Any) -> Any:
     """The model with what a method added put into its weights, where it can be."""
+    merge_adapters(model)
     return model.merge_and_unload() if hasattr(model, "merge_and_unload") else model
 
 

@@ -13,7 +13,9 @@ from prepsweep.errors import Refused
 from prepsweep.stages import instance
 from prepsweep.tasks.losses import with_its_options
 
-_NEED_PEFT = ("lora", "dora", "adalora", "ia3", "prefix", "prompt")
+# Extra of the package → the packages in it that methods need.
+_PACKAGES = {"peft": ("peft",), "qlora": ("peft", "bitsandbytes")}
+_EXTRAS = dict.fromkeys(("lora", "dora", "adalora", "ia3", "prefix", "prompt"), "peft") | {"qlora": "qlora"}
 
 
 def check_method(node: DictConfig) -> None:
@@ -23,8 +25,10 @@ def check_method(node: DictConfig) -> None:
         _check_number(key, value)
     if bound.func.__name__ == "adalora" and bound.keywords["final_r"] > bound.keywords["initial_r"]:
         raise Refused("method.final_r", "must not be above method.initial_r: ranks are given up, none are added", "try method.final_r=4")
-    if bound.func.__name__ in _NEED_PEFT and importlib.util.find_spec("peft") is None:
-        raise Refused("method", f"{bound.func.__name__} needs the package peft", "pip install 'prepsweep[peft]'")
+    extra = _EXTRAS.get(bound.func.__name__, "")
+    for package in _PACKAGES.get(extra, ()):
+        if importlib.util.find_spec(package) is None:
+            raise Refused("method", f"{bound.func.__name__} needs the package {package}", f"pip install 'prepsweep[{extra}]'")
 
 
 def with_method(model: Any, node: DictConfig, *, n_steps: int) -> Any:
