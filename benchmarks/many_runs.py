@@ -24,6 +24,9 @@ import psutil
 from against_trainer import ROOT, timed
 from predict import WORDS, make_model
 
+ARMS = ("augment=none,duplicate", "balance=none,oversample,undersample,class_weights,focal")
+PLAN = "hydra.launcher.plan_only=true"
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -36,9 +39,12 @@ def main() -> None:
         make_model(work / "model", 16)
         make_rows(work / "rows.csv")
         command = [sys.executable, "train.py", "-m", "data=csv", f"data.path={work}/rows.csv", f"model.name={work}/model"]
-        command += ["budget=steps", "budget.steps=1", f"logger={asked.logger}", f"seed=range({asked.runs})", "study=many"]
-        command += [f"hydra.launcher.n_slots={asked.slots}", f"paths.cache_dir={work}/cache", f"paths.multirun_dir={work}"]
-        print(f"plan: {timed([*command, 'hydra.launcher.plan_only=true']):.1f} s")
+        command += ["budget=steps", "budget.steps=1", f"logger={asked.logger}", "study=many"]
+        command += [f"hydra.launcher.n_slots={asked.slots}", f"paths.multirun_dir={work}"]
+        arms = [*command, *ARMS, f"seed=range({asked.runs // 10})", f"paths.cache_dir={work}/cache of arms", PLAN]
+        print(f"plan of ten arms by seeds: {timed(arms):.1f} s, again {timed(arms):.1f} s", flush=True)
+        command += [f"seed=range({asked.runs})", f"paths.cache_dir={work}/cache"]
+        print(f"plan of seeds alone, a split for each run: {timed([*command, PLAN]):.1f} s", flush=True)
         seconds, memory, files = watched(command)
         costs = [json.loads(file.read_text())["cost"] for file in (work / "many").glob("*/run.json")]
         own = median(cost["train_seconds"] + cost["test_seconds"] for cost in costs)

@@ -31,6 +31,7 @@ from prepsweep.preflight.doors import overrides_of
 from prepsweep.preflight.help import help_text
 from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.preflight.runs import handed_over, study_dir
+from prepsweep.progress import waiting
 
 if TYPE_CHECKING:
     from prepsweep.step_count import OnStep
@@ -201,7 +202,8 @@ def train_in(
     with alone_in(run_dir):
         if (n := n_ranks(cfg)) > 1:
             return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n)
-        from prepsweep.training import train as train_run
+        with waiting("loading torch, transformers and Lightning"):
+            from prepsweep.training import train as train_run
 
         return train_run(cfg, run_dir=run_dir, choices=choices, overrides=overrides, cache=cache, n_parts=n_parts, on_step=on_step)
 

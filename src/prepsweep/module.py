@@ -73,7 +73,7 @@ class FineTuning(pl.LightningModule):
         self.examples_seen += len(batch["rows"])
         self.tokens_seen += int(batch["attention_mask"].sum())
         self.tokens_computed += self.task.n_passes * n_computed(batch["attention_mask"])
-        self.log("train/loss", loss, prog_bar=True)
+        self.log("train/loss", loss)
         return loss
 
     def validation_step(self, batch: Batch, _: int) -> None:

@@ -22,6 +22,19 @@ def track(items: Iterable[Item], description: str, *, total: int | None = None) 
 
 
 @contextmanager
+def waiting(description: str) -> Iterator[None]:
+    """A line that says what is waited for where nothing can be counted."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(description):
+        yield
+
+
+@contextmanager
 def bar(description: str, *, total: int) -> Iterator[Callable[[int], None]]:
     """A bar that is told how much of `total` (bytes, rows) is done; `track` shows none of its own meanwhile."""
     from rich.console import Console

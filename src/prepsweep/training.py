@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
@@ -47,6 +46,7 @@ from prepsweep.synthetic import place_between
 from prepsweep.tasks.options import built_task
 from prepsweep.terminal import show_run
 from prepsweep.tracking import Trackers
+from prepsweep.training_bars import TrainingBars
 
 
 def train(
@@ -127,7 +127,8 @@ def _fine_tune(
     average = WeightAverage(best, cfg.model.average_last)
     with deferred() as stop:
         checkpoints = _checkpoints(cfg, record, prepared, stop, n_parts=n_parts)
-        callbacks = [best, average, EarlyStop(best, cfg.budget.patience), *([StepCount(on_step)] if on_step else []), checkpoints]
+        callbacks = [best, average, EarlyStop(best, cfg.budget.patience), *([StepCount(on_step)] if on_step else []), TrainingBars(best)]
+        callbacks.append(checkpoints)
         accumulate = cfg.model.batch_size // sizes["batch_size"]
         precision = checkpoints.precision or resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
         trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, accumulate=accumulate, precision=precision)
@@ -200,7 +201,7 @@ def _trainer(
         plugins=[DurableFile(), LightningEnvironment()],
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=sys.stderr.isatty(),
+        enable_progress_bar=False,  # TrainingBars has a better one
     )
 
 
