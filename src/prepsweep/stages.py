@@ -6,7 +6,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -53,10 +53,18 @@ class Stage:
         """Refuse what other groups are set to: the stage's module may define `check_run(cfg, **arguments)`."""
         self._hook("check_run", cfg)
 
-    def key(self, parent: str | None) -> str:
-        """Identity of the result, see `identity.stage_key`; refuses a file or tool that is missing."""
-        files = self._fingerprint() | content_of_files(self.spec, where=self.where)
-        return stage_key(parent=parent, spec=self.spec, seed=self.injected.get("seed"), files=files)
+    def files(self) -> dict[str, str]:
+        """Content hashes of all that the stage reads besides rows; refuses a file or tool that is missing."""
+        return self._fingerprint() | content_of_files(self.spec, where=self.where)
+
+    def key(self, parent: str | None, files: Mapping[str, str] | None = None) -> str:
+        """Identity of the result, see `identity.stage_key`; `files`, where they were hashed already, is what `files()` gave."""
+        read = self.files() if files is None else files
+        return stage_key(parent=parent, spec=self.spec, seed=self.injected.get("seed"), files=read)
+
+    def seeded(self, seeds: Mapping[str, int]) -> Stage:
+        """The stage under other `seeds` (`split` and `data`)."""
+        return replace(self, injected={**self.injected, "seed": _seed(self.group, seeds)}) if "seed" in self.injected else self
 
     def check_rows(self, dataset: Dataset) -> None:
         """Refuse rows that the stage cannot work on: its module may define `check_rows(dataset, **arguments)`."""
@@ -116,9 +124,12 @@ def adopt_of(cfg: DictConfig) -> list[Stage]:
 
 
 def _stage(cfg: DictConfig, group: str, name: str, spec: dict[str, Any]) -> Stage:
-    seed = cfg.seeds.split if group in _SPLIT_SEED else cfg.seeds.data
     refuse_foreign(spec, group if group == "data" else f"{group}.{name}")
-    return _checked(Stage(group, name, spec, dict(zip(INJECTED, (seed, cfg.runtime.num_proc), strict=True))))
+    return _checked(Stage(group, name, spec, dict(zip(INJECTED, (_seed(group, cfg.seeds), cfg.runtime.num_proc), strict=True))))
+
+
+def _seed(group: str, seeds: Mapping[str, int]) -> int:
+    return seeds["split" if group in _SPLIT_SEED else "data"]
 
 
 def _checked(stage: Stage) -> Stage:

@@ -142,7 +142,7 @@ def _run(cfg: DictConfig, cache: Cache, steps: list[Step], *, tokens: bool) -> I
         yield step(stage, steps[-1].after)
     on_train = train_only(cfg)
     train = _latest(steps, "train")
-    check_train_rows(cfg, train)
+    check_train_rows(on_train, train)
     key = train.key
     for stage in on_train:  # A file or tool that is missing is refused here, before anything is stored.
         key = stage.key(key)

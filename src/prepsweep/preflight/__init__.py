@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from prepsweep.cache import Cache
+from prepsweep.flow import TRAIN_ONLY
 from prepsweep.leaks.guards import split_leaks
 from prepsweep.methods.configured import check_method
 from prepsweep.pipeline import split_rows
-from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, planned
+from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, flow_of, keyed
 from prepsweep.preflight.choosing import refuse_choice_on_test
 from prepsweep.preflight.compose import composed
 from prepsweep.preflight.runs import Run, alike, resolved
@@ -76,11 +77,13 @@ def _check_each(runs: list[Run]) -> None:
 
 
 def _plan(runs: list[Run]) -> None:
-    """Plan the stages of every run."""
-    for alike_runs in alike(runs, *_ROWS, "seeds"):
-        stages = planned(alike_runs[0].cfg)
-        for run in alike_runs:
-            run.stages = stages
+    """Plan the stages of every run: a thousand runs have few preparations and many seeds."""
+    for prepared_alike in alike(runs, *_ROWS):
+        flow = flow_of(prepared_alike[0].cfg)
+        for equal in alike(prepared_alike, "seeds"):
+            stages = keyed(flow, equal[0].config["seeds"])
+            for run in equal:
+                run.stages = stages
 
 
 def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
@@ -88,8 +91,9 @@ def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
     by_split: dict[tuple[str, ...], list[Run]] = {}
     for run, *_ in alike(runs, *_ROWS, "seeds"):
         split_key = [stage.key for stage in run.stages if stage.split is None][-1]
-        by_split.setdefault((run.cfg.paths.cache_dir, split_key, run.cfg.guards.on_leak), []).append(run)
-    asked: set[str] = set()
+        # Of `config`: `cfg` would be built for each of a thousand runs.
+        by_split.setdefault((run.config["paths"]["cache_dir"], split_key, run.config["guards"]["on_leak"]), []).append(run)
+    asked: set[tuple[str, str]] = set()
     leaks: dict[str, dict[str, Any]] = {}
     for (cache_dir, *_), (first, *others) in by_split.items():
         cache = caches.setdefault(cache_dir, Cache(Path(cache_dir), deferred=True))
@@ -98,8 +102,9 @@ def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
         leaks |= {leak["what"]: leak for leak in split_leaks(first.cfg, whole, cache, records)}
         train = whole.of("train")
         for run in (first, *others):
-            check_train_rows(run.cfg, train)
-        for run, *_ in alike((first, *others), "refine", "balance", "preprocess"):
-            check_rows_to_read(run.cfg, whole, asked)
+            # Each stage once: those that read every split for itself come up as what they do to train.
+            stages = [step.stage for step in run.stages if step.split in (None, "train")]
+            check_train_rows([stage for stage in stages if stage.group in TRAIN_ONLY], train)
+            check_rows_to_read(stages, whole, asked)
     if leaks:
         warn_of_leaks(leaks.values())
