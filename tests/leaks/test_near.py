@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prepsweep.leaks.near import ONE_IN, is_near, near_rows
+from prepsweep.leaks.near import ONE_IN, is_near, near_rows, rarest_runs
 from prepsweep.leaks.words import stream_of
 
 
@@ -46,7 +46,7 @@ def test_every_pair_is_found_that_is_one(pair: tuple[list[int], list[int]]) -> N
     assert is_near(one, other) is expected
     texts = [" ".join(f"w{word}" for word in text) for text in (one, other)]
     words = stream_of(pa.chunked_array([texts])).words
-    found = near_rows(words, np.array([0]), np.array([1]), sides=[words])[0]
+    found = near_rows(words, rarest_runs(words), np.array([0]), np.array([1]), sides=[words])[0]
     if max(len(one), len(other)) >= ONE_IN:
         assert bool(found) is expected
     else:
@@ -67,5 +67,5 @@ def test_among_many_rows() -> None:
     expected = [
         any(distance(texts[row], texts[source]) <= max(len(texts[row]), len(texts[source])) // ONE_IN for source in sources) for row in rows
     ]
-    assert near_rows(words, rows, sources, sides=[words]).tolist() == expected
+    assert near_rows(words, rarest_runs(words), rows, sources, sides=[words]).tolist() == expected
     assert 5 < sum(expected) < 20

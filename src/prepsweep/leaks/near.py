@@ -8,6 +8,7 @@ WWW): only rows that meet there are compared, word by word. Most of the rarest r
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +21,22 @@ _RUN = 5
 _MAX_PARTNERS = 64
 
 
-def near_rows(words: Stream, rows: Numbers, sources: Numbers, *, sides: Sequence[Stream]) -> Mask:
+class Rarest(NamedTuple):
+    """The rarest runs of all rows that have enough words, without those that occur once."""
+
+    runs: NDArray[np.uint64]
+    rows: Numbers
+
+
+def near_rows(words: Stream, rarest: Rarest, rows: Numbers, sources: Numbers, *, sides: Sequence[Stream]) -> Mask:
     """Which of `rows` are within `max(words) // 20` inserted, deleted or replaced words of one of `sources`.
 
     `sides` are the words of each text of a row, all of which must be that near; `words` are those of the whole row, and
-    candidates are found by them: what both texts allow to be changed is never more than the prefixes allow for the whole.
+    candidates are found by their `rarest` runs: what both texts allow to be changed is never more than the prefixes allow
+    for the whole.
     """
     found = np.zeros(len(rows), dtype=bool)
-    pairs = _candidates(words, rows, sources)
+    pairs = _candidates(words, rarest, rows, sources)
     for at, source in pairs.tolist():
         if not found[at]:
             found[at] = all(is_near(_words(side, rows[at]), _words(side, source)) for side in sides)
@@ -68,34 +77,32 @@ def _words(words: Stream, row: int) -> list[int]:
     return found
 
 
-def _candidates(words: Stream, rows: Numbers, sources: Numbers) -> Numbers:
+def _candidates(words: Stream, rarest: Rarest, rows: Numbers, sources: Numbers) -> Numbers:
     """Pairs of a place in `rows` and a row of `sources` that share one of their rarest runs."""
-    runs, owners = _rarest(words, np.concatenate([rows, sources]))
-    is_row = owners < len(rows)
-    theirs, keys = owners[~is_row] - len(rows), runs[~is_row]
+    place, is_source = np.full(len(words.lengths), -1), np.zeros(len(words.lengths), dtype=bool)
+    place[rows], is_source[sources] = np.arange(len(rows)), True
+    is_row, is_theirs = place[rarest.rows] >= 0, is_source[rarest.rows]
+    theirs, keys = rarest.rows[is_theirs], rarest.runs[is_theirs]
     order = np.argsort(keys, kind="stable")
     theirs, keys = theirs[order], keys[order]
-    mine, asked = owners[is_row], runs[is_row]
+    mine, asked = place[rarest.rows[is_row]], rarest.runs[is_row]
     first = np.searchsorted(keys, asked)
     n_found = np.minimum(np.searchsorted(keys, asked, side="right") - first, _MAX_PARTNERS)
     steps = np.arange(n_found.sum()) - np.repeat(np.cumsum(n_found) - n_found, n_found)
     pairs = np.stack([np.repeat(mine, n_found), theirs[np.repeat(first, n_found) + steps]], axis=1)
     pairs = np.unique(pairs, axis=0)
-    pairs[:, 1] = sources[pairs[:, 1]]
     one, other = words.lengths[rows[pairs[:, 0]]], words.lengths[pairs[:, 1]]
     alike: Numbers = pairs[np.abs(one - other) <= np.maximum(one, other) // ONE_IN]
     return alike
 
 
-def _rarest(words: Stream, rows: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
-    """The rarest runs of each of `rows` that has enough words, without those that occur once: (run, place in `rows`)."""
+def rarest_runs(words: Stream) -> Rarest:
+    """The rarest runs of every row, by how often they occur in all rows: any order will do that is one for all."""
     # A partner may be longer by as many words as may be changed.
-    allowed = words.lengths[rows] // (ONE_IN - 1)
-    runs, owners = _runs(words, rows[allowed > 0])
-    owners = np.flatnonzero(allowed > 0)[owners]
-    _, back, counts = np.unique(runs, return_inverse=True, return_counts=True)
-    n_runs = counts[back]
-    n_wanted = _RUN * allowed + 1 - np.bincount(owners[n_runs == 1], minlength=len(rows))
+    allowed = words.lengths // (ONE_IN - 1)
+    runs, owners = _runs(words, np.flatnonzero(allowed))
+    n_runs = _counts(runs)
+    n_wanted = _RUN * allowed + 1 - np.bincount(owners[n_runs == 1], minlength=len(allowed))
     kept = (n_runs > 1) & (n_wanted[owners] > 0)
     runs, owners, n_runs = runs[kept], owners[kept], n_runs[kept]
     order = np.lexsort((runs, n_runs, owners))
@@ -105,15 +112,27 @@ def _rarest(words: Stream, rows: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
     runs, owners = runs[is_new], owners[is_new]
     rank = np.arange(len(owners)) - np.searchsorted(owners, owners)
     kept = rank < n_wanted[owners]
-    return runs[kept], owners[kept]
+    return Rarest(runs[kept], owners[kept])
+
+
+def _counts(runs: NDArray[np.uint64]) -> Numbers:
+    """How often each run occurs, beside it."""
+    # Most occur once and stand alone in a table of twice their number, which spares sorting them.
+    bits = len(runs).bit_length() + 1
+    slots = (runs >> np.uint64(64 - bits)).astype(np.int64)
+    shared = np.bincount(slots)[slots] > 1
+    counts = np.ones(len(runs), dtype=np.int64)
+    _, back, found = np.unique(runs[shared], return_inverse=True, return_counts=True)
+    counts[shared] = found[back]
+    return counts
 
 
 def _runs(words: Stream, rows: Numbers) -> tuple[NDArray[np.uint64], Numbers]:
-    """Every run of five words of `rows` as a hash, and the place in `rows` that it is from."""
+    """Every run of five words of `rows` as a hash, and the row that it is from."""
     n_runs = np.maximum(words.lengths[rows] - _RUN + 1, 0)
-    owners = np.repeat(np.arange(len(rows)), n_runs)
+    owners = np.repeat(rows, n_runs)
     steps = np.arange(n_runs.sum()) - np.repeat(np.cumsum(n_runs) - n_runs, n_runs)
-    at = words.starts[rows][owners] + steps
+    at = words.starts[owners] + steps
     runs = np.zeros(len(at), dtype=np.uint64)
     for place in range(_RUN):
         runs = (runs ^ words.ids[at + place].astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)

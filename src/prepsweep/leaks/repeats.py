@@ -22,7 +22,7 @@ def repeats_across(splits: Splits) -> Iterator[Leak]:
         exact = np.isin(splits.texts[rows], splits.texts[sources])
         alike = ~exact & (splits.folded[rows] >= 0) & np.isin(splits.folded[rows], splits.folded[sources])
         rest = rows[~exact & ~alike]
-        near = near_rows(splits.tokens.words, rest, sources, sides=splits.words)
+        near = near_rows(splits.tokens.words, splits.rarest, rest, sources, sides=splits.words)
         for name, found, how in (
             ("same_text_across_splits", rows[exact], "have the text of"),
             ("same_folded_text_across_splits", rows[alike], "have, but for case, space and punctuation, the text of"),

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prepsweep.leaks.near import Rarest, rarest_runs
 from prepsweep.leaks.words import Mask, Numbers, Stream, codes, folded, stream_of
 from prepsweep.schema import SPLITS, text_columns
 from prepsweep.text import as_one, whole_texts
@@ -64,6 +65,11 @@ class Splits:
         if len(self._read) == 1:
             return [self.tokens.words]
         return [stream_of(self.table.column(name)).words for name in self._read]
+
+    @cached_property
+    def rarest(self) -> Rarest:
+        """What rows that are nearly the same have in common."""
+        return rarest_runs(self.tokens.words)
 
     @property
     def _read(self) -> list[str]:
