@@ -99,7 +99,9 @@ def _n_rows(table: Any) -> dict[str, int]:
 
 def _content(table: Any) -> dict[str, str]:
     names = sorted(pc.unique(table.column("split")).to_pylist())
-    return {name or "all": content_hash(table.filter(pc.equal(table.column("split"), name))) for name in names}
+    if len(names) == 1:
+        return {names[0] or "all": content_hash(table)}
+    return {name: content_hash(table.filter(pc.equal(table.column("split"), name))) for name in names}
 
 
 def _truncated(table: Any) -> dict[str, int]:

@@ -151,20 +151,22 @@ def settle(before: Dataset, after: Dataset, *, stage: str, group: str, given_spl
     `reported`.
     """
     old, new = table_of(before), table_of(after)
-    _check(old, new, stage=stage, group=group)
+    added = _checked_additions(old, new, stage=stage, group=group)
     reasons = new.column("dropped")
     protected = pc.and_(pc.is_valid(reasons), pc.is_in(new.column("split"), pa.array(given_splits, pa.string())))
     reported = new.filter(protected)
     reasons = pc.if_else(protected, pa.scalar(None, pa.string()), reasons)
     new = new.set_column(new.column_names.index("dropped"), "dropped", reasons)
-    left, kept = new.filter(pc.is_valid(reasons)), new.filter(pc.is_null(reasons))
-    added = new.filter(pc.invert(pc.is_in(new.column("uid"), old.column("uid").combine_chunks())))
+    nothing_left = reasons.null_count == len(reasons)  # and then nothing is copied
+    left = new.slice(0, 0) if nothing_left else new.filter(pc.is_valid(reasons))
+    kept = new if nothing_left else new.filter(pc.is_null(reasons))
     counts = ledger(old, added=added, left=left, kept=kept)
     counts["reported"] = _count(reported, "dropped")
     return Settled(dataset_of(kept), dataset_of(left), counts)
 
 
-def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
+def _checked_additions(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> pa.Table:
+    """The rows of `new` that are none of `old`; refused where a stage of this group may not have made `new` of `old`."""
     read = text_columns(old.column_names)
     in_place = (*read, TOKENS, MESSAGES) if group == "preprocess" else ()
     missing = [name for name in old.column_names if name not in new.column_names and name not in in_place]
@@ -173,18 +175,14 @@ def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
     uids, old_uids = new.column("uid").combine_chunks(), old.column("uid").combine_chunks()
     if pc.count_distinct(uids).as_py() != len(uids):
         raise ContractBroken(f"{stage}: made two rows with one uid")
-    places = pc.index_in(old_uids, uids)
-    if places.null_count:
-        lost = old_uids.filter(pc.is_null(places))
-        raise ContractBroken(f"{stage}: lost {len(lost)} rows without a reason, the first is {lost[0]}")
-    kept = new.take(places)
+    # Most stages leave every row at its place, and then there is nothing to look up.
+    kept, added = (new, new.slice(0, 0)) if uids.equals(old_uids) else _kept_and_added(old_uids, uids, new, stage)
     fixed = FIXED_COLUMNS[group]
     for name in (*fixed, *(read[1:] if "text" in fixed else ())):
         if not kept.column(name).combine_chunks().equals(old.column(name).combine_chunks()):
             raise ContractBroken(f"{stage}: changed the column {name!r} of a row that it was given")
     _refuse_relabelled(old, kept, stage=stage)
     _refuse_torn(new, stage=stage)
-    added = new.filter(pc.invert(pc.is_in(uids, old_uids)))
     if len(added) and group not in MAY_ADD_ROWS:
         what = f"made {len(added)} rows, which a stage of {group} may not: only rows of train may be added to"
         raise Refused(stage, what, f"make it a stage of {' or '.join(MAY_ADD_ROWS)}, which see train alone")
@@ -193,6 +191,16 @@ def _check(old: pa.Table, new: pa.Table, *, stage: str, group: str) -> None:
         raise ContractBroken(f"{stage}: made a row whose parent_uid is none of its input")
     if not old.column("split").take(parents).combine_chunks().equals(added.column("split").combine_chunks()):
         raise Refused(stage, "put a row into another split than its parent's", "make rows with lineage.add_children, which keeps the split")
+    return added
+
+
+def _kept_and_added(old_uids: pa.Array, uids: pa.Array, new: pa.Table, stage: str) -> tuple[pa.Table, pa.Table]:
+    """The rows of `new` that were there before, in their old order, and the others."""
+    places = pc.index_in(old_uids, uids)
+    if places.null_count:
+        lost = old_uids.filter(pc.is_null(places))
+        raise ContractBroken(f"{stage}: lost {len(lost)} rows without a reason, the first is {lost[0]}")
+    return new.take(places), new.filter(pc.invert(pc.is_in(uids, old_uids)))
 
 
 def _refuse_relabelled(old: pa.Table, kept: pa.Table, *, stage: str) -> None:
