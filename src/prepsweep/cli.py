@@ -23,6 +23,7 @@ from prepsweep.determinism import CHECK_DETERMINISM, is_deterministic
 from prepsweep.errors import Refused, nearest
 from prepsweep.health import NotFinite
 from prepsweep.launch.fresh import FreshProcess
+from prepsweep.launch.memory import within_memory
 from prepsweep.preemption import PREEMPTED, Preempted, preemptible
 from prepsweep.preflight import Checked, check, check_configurations
 from prepsweep.preflight.collected import further_errors
@@ -108,7 +109,8 @@ def _run_hydra(arguments: list[str], checked: Checked, *, sweep: bool) -> int:
 
     def task(cfg: DictConfig) -> Any:
         try:
-            return train_one(cfg, checked.caches[cfg.paths.cache_dir], choices_of(HydraConfig.get().overrides.task))
+            choices = choices_of(HydraConfig.get().overrides.task)
+            return within_memory(lambda n: train_one(cfg, checked.caches[cfg.paths.cache_dir], choices, n_parts=n))
         except Preempted:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - recorded in run.json and told below

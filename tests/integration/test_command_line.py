@@ -7,10 +7,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
+import torch
+from omegaconf import DictConfig
 
+from prepsweep import training
 from prepsweep.cli import train
 from tests.records import SCHEMA, record_of
 
@@ -149,6 +153,30 @@ def test_a_finished_run_of_a_study_is_not_run_again_unless_its_data_changed(
     reviews_csv.write_text(reviews_csv.read_text() + "one more good film,fresh\n")
     assert train(command) == 0
     assert json.loads(path.read_text())["started"] != started[0]
+
+
+def test_a_run_that_is_out_of_memory_is_tried_with_less_of_a_batch_at_a_time(
+    tmp_path: Path, reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, room = training.train, 2
+    asked: list[int] = []
+
+    def cramped(cfg: DictConfig, *, n_parts: int, **given: Any) -> float:
+        asked.append(n_parts)
+        if cfg.model.batch_size // n_parts > room:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return whole(cfg, n_parts=n_parts, **given)
+
+    monkeypatch.setattr(training, "train", cramped)
+    command = ["data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "logger=none", *QUICK]
+    assert train([*command, "model.batch_size=8"]) == 0
+    assert asked == [1, 2, 4]
+    (record,) = tmp_path.glob("outputs/**/run.json")
+    assert json.loads(record.read_text())["status"] == "finished"
+    assert "out of memory, again with 1/4 of the batch at a time" in capsys.readouterr().err
+    assert train([*command, "model.batch_size=64"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: model.batch_size: the device has no room for 1/8 of a batch. fix: choose a smaller")
 
 
 FAILING = """
