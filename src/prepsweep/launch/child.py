@@ -52,7 +52,8 @@ def exit_with(error: BaseException) -> NoReturn:
 
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether a device, not the machine, had too little memory: then a smaller batch can help."""
-    return type(error).__name__ == "OutOfMemoryError" or "CUDA out of memory" in str(error)
+    told = ("CUDA out of memory", "MPS backend out of memory")
+    return type(error).__name__ == "OutOfMemoryError" or any(text in str(error) for text in told)
 
 
 def _die_with_parent() -> None:

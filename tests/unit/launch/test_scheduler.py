@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
+from prepsweep.launch.child import ran_out_of_memory
 from prepsweep.launch.scheduler import Job, Outcome, run_jobs
 from prepsweep.launch.slots import Slot, slots_for, visible_gpus
 from prepsweep.preemption import Preempted, preemptible
@@ -89,6 +91,20 @@ def test_a_job_that_ran_out_of_memory_is_tried_again_with_a_higher_attempt(tmp_p
     log = (tmp_path / "big" / "train.log").read_text()
     assert log.count("RuntimeError: CUDA out of memory") == 2
     assert "fits now" in log
+
+
+@pytest.mark.parametrize(
+    ("error", "is_memory"),
+    [
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), True),
+        (torch.OutOfMemoryError("no room"), True),
+        (RuntimeError("DataLoader worker is out of memory"), False),
+        (MemoryError("out of memory"), False),
+    ],
+)
+def test_only_a_device_without_room_asks_for_smaller_parts(error: BaseException, is_memory: bool) -> None:
+    assert ran_out_of_memory(error) is is_memory
 
 
 def test_a_watcher_that_fails_leaves_no_process_behind(tmp_path: Path) -> None:
