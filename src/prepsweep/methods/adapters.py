@@ -27,8 +27,9 @@ def dora(model: Any, *, r: int, alpha: float, dropout: float) -> Any:
 def qlora(model: Any, *, r: int, alpha: float, dropout: float) -> Any:
     """LoRA on every linear map of the layers, whose own weights are kept in four bits: Dettmers et al. 2023 (arXiv:2305.14314).
 
-    The weights take an eighth of the memory of float32 while the model is trained, and an hour is no shorter. Saved is a plain
-    model: the rounded weights with what was learned, which is what was tested.
+    The weights take an eighth of the memory of float32 while the model is trained. More maps have updates than with `lora`, whose
+    inputs are kept for the backward pass, and a step takes longer: it pays for models whose weights are most of what is kept.
+    Saved is a plain model: the rounded weights with what was learned, which is what was tested.
     """
     stack = layers(model)
     if not (targets := quantise(model, stack)):
