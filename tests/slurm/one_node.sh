@@ -74,7 +74,7 @@ train study=two budget.steps=4 seed=0,1
 [ "$(statuses multirun/two/*/run.json)" = "finished finished" ]
 echo "a sweep of two runs through Slurm: ok"
 
-train study=room budget.steps=200 model.batch_size=4 seed=0 &
+train study=room budget.steps=1000 model.batch_size=4 seed=0 &
 sweep=$!
 until ls multirun/room/*/run.json > /dev/null 2>&1 && [ "$(squeue --noheader --format=%T)" = RUNNING ]; do sleep 1; done
 sleep "${TRAIN_SECONDS:-20}"
