@@ -203,7 +203,7 @@ def train_in(
 
     with alone_in(run_dir):
         if (n := n_ranks(cfg)) > 1:
-            return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n)
+            return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n, n_parts=n_parts)
         with waiting("loading torch, transformers and Lightning"):
             from prepsweep.training import train as train_run
 

@@ -101,7 +101,7 @@ def _content(table: Any) -> dict[str, str]:
     names = sorted(pc.unique(table.column("split")).to_pylist())
     if len(names) == 1:
         return {names[0] or "all": content_hash(table)}
-    return {name: content_hash(table.filter(pc.equal(table.column("split"), name))) for name in names}
+    return {name or "all": content_hash(table.filter(pc.equal(table.column("split"), name))) for name in names}
 
 
 def _truncated(table: Any) -> dict[str, int]:

@@ -45,14 +45,18 @@ def rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any], overrides: Sequence[str], n: int) -> float:
-    """Prepare once, train in `n` processes, and return the best validation score; the first that fails ends the others."""
+def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any], overrides: Sequence[str], n: int, n_parts: int) -> float:
+    """Prepare once, train in `n` processes, and return the best validation score; the first that fails ends the others.
+
+    Each computes its share of a batch in `n_parts`.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
     prepare(cfg, Cache(Path(cfg.paths.cache_dir)))
     config = plain_config(cfg)
     config["trainer"]["devices"] = n
     frozen = run_dir / _FROZEN
-    frozen.write_text(json.dumps({"config": config, "choices": dict(choices), "overrides": list(overrides)}), encoding="utf-8")
+    given = {"config": config, "choices": dict(choices), "overrides": list(overrides), "n_parts": n_parts}
+    frozen.write_text(json.dumps(given), encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -102,7 +106,7 @@ def _run_rank(run_dir: Path) -> None:
 
     frozen = json.loads((run_dir / _FROZEN).read_bytes())
     cfg = OmegaConf.create(frozen["config"])
-    train(cfg, run_dir=run_dir, choices=frozen["choices"], overrides=frozen["overrides"])
+    train(cfg, run_dir=run_dir, choices=frozen["choices"], overrides=frozen["overrides"], n_parts=frozen["n_parts"])
 
 
 if __name__ == "__main__":

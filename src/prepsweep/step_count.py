@@ -12,15 +12,15 @@ OnStep = Callable[[int, int, Tensor], None]
 
 
 class StepCount(pl.Callback):
-    """Calls `on_step(done, total, loss)` after each optimizer step; of a batch computed in parts, the loss of the last.
+    """Calls `on_step(done, total, loss)`, if there is one, after each optimizer step.
 
-    The loss is where it was computed: to look at its value waits for the device.
+    Of a batch computed in parts it is the loss of the last. It is where it was computed: to look at its value waits for the device.
     """
 
-    def __init__(self, on_step: OnStep) -> None:
+    def __init__(self, on_step: OnStep | None) -> None:
         self.on_step, self.told = on_step, 0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if trainer.global_step > self.told:
+        if self.on_step is not None and trainer.global_step > self.told:
             self.told = trainer.global_step
             self.on_step(self.told, trainer.max_steps, outputs["loss"])

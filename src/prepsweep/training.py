@@ -127,8 +127,7 @@ def _fine_tune(
     average = WeightAverage(best, cfg.model.average_last)
     with deferred() as stop:
         checkpoints = _checkpoints(cfg, record, prepared, stop, n_parts=n_parts)
-        callbacks = [best, average, EarlyStop(best, cfg.budget.patience), *([StepCount(on_step)] if on_step else []), TrainingBars(best)]
-        callbacks.append(checkpoints)
+        callbacks = [best, average, EarlyStop(best, cfg.budget.patience), StepCount(on_step), TrainingBars(best), checkpoints]
         accumulate = cfg.model.batch_size // sizes["batch_size"]
         precision = checkpoints.precision or resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
         trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, accumulate=accumulate, precision=precision)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from prepsweep.cli import train
-from prepsweep.ranks import _ended
+from prepsweep.cache import Cache
+from prepsweep.cli import train, train_in
+from prepsweep.ranks import _ended, _run_rank
 from prepsweep.schema import source_uids
-from tests.conftest import make_reviews
+from tests.conftest import compose, make_reviews
 
 
 def test_two_processes_train_one_model_and_score_each_test_row_once(tmp_path: Path, reviews_csv: Path, tiny_model: Path) -> None:
@@ -58,6 +60,23 @@ def test_draws_and_windows_in_two_processes(tmp_path: Path, reviews_csv: Path, t
     assert len(set(predictions["uid"])) == len(predictions["uid"]) == record["data"]["splits"]["test"]["rows"]
     right = np.mean(np.array(predictions["prediction"]) == np.array(predictions["label"]))
     assert record["metrics"]["test"]["accuracy"] == right
+
+
+def test_each_process_is_told_in_how_many_parts_to_compute_its_share(
+    tmp_path: Path, reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+
+    def here(command: list[str], **_: object) -> object:
+        _run_rank(Path(command[-1]))
+        raise InterruptedError("told")
+
+    monkeypatch.setattr("prepsweep.ranks.subprocess.Popen", here)
+    monkeypatch.setattr("prepsweep.training.train", lambda _, *, n_parts, **given: told.append(n_parts))
+    cfg = compose("data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "trainer=ddp", "trainer.devices=2")
+    with pytest.raises(InterruptedError):
+        train_in(tmp_path / "run", cfg, Cache(tmp_path / "cache"), {}, overrides=[], n_parts=4)
+    assert told == [4]
 
 
 def test_a_process_that_fails_is_not_waited_for_by_the_others() -> None:

@@ -22,7 +22,7 @@ def within_memory(train: Callable[[int], Score]) -> Score:
     for attempt in range(MOST_ATTEMPTS):
         try:
             return train(2**attempt)
-        except Exception as error:
+        except RuntimeError as error:
             if not ran_out_of_memory(error):
                 raise
         # Here the error is gone, and with it what held the model.

@@ -30,14 +30,14 @@ def merge_adapters(model: Module) -> None:
 
     for name, adapted in list(model.named_modules()):
         quantised: Any = getattr(adapted, "base_layer", None)
-        if quantised is not None and is_quantised(quantised):
+        if quantised is not None and _is_quantised(quantised):
             with torch.no_grad():
                 plain = _plain(quantised)
                 plain.weight += sum(adapted.get_delta_weight(adapter) for adapter in adapted.active_adapters)
             model.set_submodule(name, plain)
 
 
-def is_quantised(module: Module) -> bool:
+def _is_quantised(module: Module) -> bool:
     """Whether the weights of a module are in four bits."""
     return hasattr(getattr(module, "weight", None), "quant_state")
 
