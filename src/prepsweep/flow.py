@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from prepsweep.cache import Cache, Entry
 from prepsweep.identity import content_hash
 from prepsweep.leaks.order import refuse_misplaced
-from prepsweep.lineage import ContractBroken, dataset_of, ledger, settle, table_of
+from prepsweep.lineage import ContractBroken, dataset_of, ledger, refuse_double, settle, table_of
 from prepsweep.row_classes import by_class
 from prepsweep.stages import Stage
 
@@ -71,6 +71,7 @@ def _compute(stage: Stage, before: Rows | None, cache: Cache, key: str, given_sp
         result = stage()
         kept = result.rows
         left, table = dataset_of(table_of(kept).slice(0, 0)), table_of(kept)
+        refuse_double(table.column("uid"), stage=stage.where)
         # A source makes rows of nothing: they come in and go out, and none is added or dropped.
         counts = ledger(table, added=table.slice(0, 0), left=table.slice(0, 0), kept=table) | {"reported": {}}
     else:

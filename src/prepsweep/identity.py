@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -89,22 +92,34 @@ def targets_in(spec: Any, where: str = "") -> Iterator[tuple[str, Any]]:
 def content_of_files(spec: Mapping[str, Any], *, where: str) -> dict[str, str]:
     """Content hash of every file and folder that the arguments of a stage name."""
     found: dict[str, str] = {}
-    for name, value in spec.items():
-        if isinstance(value, Mapping):
-            found |= {f"{name}.{key}": digest for key, digest in content_of_files(value, where=f"{where}.{name}").items()}
-        elif is_path(str(name)) and name not in RUNTIME_ONLY and value is not None:
-            path = Path(value)
-            if not path.exists():
-                raise Refused(f"{where}.{name}", f"no such file or folder: {path}", "check the path")
-            found[name] = hash_folder(path) if path.is_dir() else hash_file(path)
+    for place, value in _paths_in(spec):
+        path = Path(str(value))
+        try:
+            found[place] = hash_folder(path) if path.is_dir() else hash_file(path)
+        except OSError as error:
+            what = "no such file or folder" if isinstance(error, FileNotFoundError) else f"cannot be read ({os.strerror(error.errno)})"
+            raise Refused(f"{where}.{place}", f"{what}: {path}", "check the path") from error
     return found
+
+
+def _paths_in(value: Any, name: str = "", place: str = "") -> Iterator[tuple[str, Any]]:
+    """The values, at any depth, whose argument `is_path`, each with its dotted place."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _paths_in(inner, str(key), f"{place}.{key}" if place else str(key))
+    elif isinstance(value, (list, tuple)):
+        for number, item in enumerate(value):
+            yield from _paths_in(item, name, f"{place}[{number}]")
+    elif is_path(name) and name not in RUNTIME_ONLY and value is not None:
+        yield place, value
 
 
 @cache
 def source_closure(module: str) -> dict[str, str]:
     """`module` and the modules of its package and of ours that it imports, directly or not: name → sha256 of the syntax tree.
 
-    Comments, layout and docstrings are not part of a syntax tree without docstrings, so they do not move a key.
+    Comments, layout and docstrings are not part of a syntax tree without docstrings, so they do not move a key. A compiled
+    module counts by its bytes; one that is imported where it is there, and is not, counts from the day that it is.
     """
     found: dict[str, str] = {}
     waiting = [module]
@@ -113,12 +128,14 @@ def source_closure(module: str) -> dict[str, str]:
         if name in found:
             continue
         found[name] = _syntax_hash(name)
-        waiting += [imported for imported in _imports(name) if imported.split(".")[0] in _followed(name)]
+        waiting += [imported for imported in _imports(name) if imported.split(".")[0] in _followed(name) and _file_of(imported)]
     return found
 
 
 @cache
 def _syntax_hash(module: str) -> str:
+    if (file := _compiled_file(module)) is not None:
+        return hash_file(file)
     return hashlib.sha256(ast.dump(syntax_tree(module)).encode()).hexdigest()
 
 
@@ -151,7 +168,11 @@ def syntax_tree(module: str) -> ast.Module:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise Refused(module, "no such module", "check the _target_ of the stage")
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
+    try:
+        tree = ast.parse(Path(spec.origin).read_bytes())  # As bytes: Python minds the encoding that a file names.
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None) or 1
+        raise Refused(f"{spec.origin}:{line}", f"is no Python: {getattr(error, 'msg', error)}", "mend the file") from error
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
@@ -162,13 +183,15 @@ def syntax_tree(module: str) -> ast.Module:
 def _imports(module: str) -> tuple[str, ...]:
     """Names of the modules that a module imports, at its top or inside its functions."""
     names: list[str] = []
+    if _compiled_file(module):
+        return ()
     for node in ast.walk(syntax_tree(module)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             origin = importlib.util.resolve_name("." * node.level + (node.module or ""), _package(module))
             parts = [f"{origin}.{alias.name}" for alias in node.names]
-            names += [origin, *(part for part in parts if part.split(".")[0] in _followed(module) and _is_module(part))]
+            names += [origin, *(part for part in parts if part.split(".")[0] in _followed(module) and _file_of(part))]
     return tuple(names)
 
 
@@ -183,11 +206,18 @@ def _package(module: str) -> str:
 
 
 @cache
-def _is_module(name: str) -> bool:
+def _file_of(module: str) -> Path | None:
+    """Where a module is read from; None where there is none, or only a folder without an `__init__.py`."""
     try:
-        return importlib.util.find_spec(name) is not None
+        spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
-        return False
+        return None
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+def _compiled_file(module: str) -> Path | None:
+    file = _file_of(module)
+    return file if file is not None and file.name.endswith(tuple(importlib.machinery.EXTENSION_SUFFIXES)) else None
 
 
 def content_hash(table: pa.Table) -> str:
@@ -202,13 +232,20 @@ def content_hash(table: pa.Table) -> str:
 
 def _update(digest: Any, array: pa.Array) -> None:
     if pa.types.is_list(array.type):
-        digest.update(pc.fill_null(pc.list_value_length(array), -1).to_numpy().tobytes())
+        digest.update(pc.fill_null(pc.list_value_length(array), -1).to_numpy())
         _update(digest, array.flatten())
     elif pa.types.is_string(array.type):
-        digest.update(pc.fill_null(pc.binary_length(array), -1).to_numpy().tobytes())
-        # Joined by Arrow: the text buffer alone, nulls left out, whatever the offsets of a slice are.
-        joined = pc.binary_join(pa.ListArray.from_arrays([0, len(array) - array.null_count], array.drop_null()), "")
-        digest.update(joined[0].as_buffer())
+        lengths = pc.fill_null(pc.binary_length(array), -1).to_numpy()
+        digest.update(lengths)
+        digest.update(_characters(array, int(lengths[lengths > 0].sum())))
     else:
         digest.update(array.is_valid().to_numpy(zero_copy_only=False).tobytes())
         digest.update(array.drop_null().to_numpy(zero_copy_only=False).tobytes())
+
+
+def _characters(array: pa.StringArray, n_bytes: int) -> pa.Buffer:
+    """The bytes of all strings that are not null, one after the other, whatever the offsets of a slice are."""
+    first, last = np.frombuffer(array.buffers()[1], np.int32)[[array.offset, array.offset + len(array)]] if len(array) else (0, 0)
+    if last - first == n_bytes:  # and then nothing lies between them, and nothing is copied
+        return (array.buffers()[2] or pa.py_buffer(b""))[first:last]
+    return pc.binary_join(pa.ListArray.from_arrays([0, len(array) - array.null_count], array.drop_null()), "")[0].as_buffer()

@@ -173,8 +173,6 @@ def _checked_additions(old: pa.Table, new: pa.Table, *, stage: str, group: str) 
     if missing:
         raise ContractBroken(f"{stage}: took out the column {missing[0]!r}")
     uids, old_uids = new.column("uid").combine_chunks(), old.column("uid").combine_chunks()
-    if pc.count_distinct(uids).as_py() != len(uids):
-        raise ContractBroken(f"{stage}: made two rows with one uid")
     # Most stages leave every row at its place, and then there is nothing to look up.
     kept, added = (new, new.slice(0, 0)) if uids.equals(old_uids) else _kept_and_added(old_uids, uids, new, stage)
     fixed = FIXED_COLUMNS[group]
@@ -186,16 +184,29 @@ def _checked_additions(old: pa.Table, new: pa.Table, *, stage: str, group: str) 
     if len(added) and group not in MAY_ADD_ROWS:
         what = f"made {len(added)} rows, which a stage of {group} may not: only rows of train may be added to"
         raise Refused(stage, what, f"make it a stage of {' or '.join(MAY_ADD_ROWS)}, which see train alone")
-    parents = pc.index_in(added.column("parent_uid").combine_chunks(), old_uids)
+    if len(added):
+        _refuse_strangers(old, added, stage=stage)
+    return added
+
+
+def _refuse_strangers(old: pa.Table, added: pa.Table, *, stage: str) -> None:
+    """Refuse a new row that has no parent among the old ones, or another split than its parent."""
+    parents = pc.index_in(added.column("parent_uid").combine_chunks(), old.column("uid").combine_chunks())
     if parents.null_count:
         raise ContractBroken(f"{stage}: made a row whose parent_uid is none of its input")
     if not old.column("split").take(parents).combine_chunks().equals(added.column("split").combine_chunks()):
         raise Refused(stage, "put a row into another split than its parent's", "make rows with lineage.add_children, which keeps the split")
-    return added
+
+
+def refuse_double(uids: pa.Array, *, stage: str) -> None:
+    """Refuse rows of which two have one uid: each would hide the other."""
+    if pc.count_distinct(uids).as_py() != len(uids):
+        raise ContractBroken(f"{stage}: made two rows with one uid")
 
 
 def _kept_and_added(old_uids: pa.Array, uids: pa.Array, new: pa.Table, stage: str) -> tuple[pa.Table, pa.Table]:
     """The rows of `new` that were there before, in their old order, and the others."""
+    refuse_double(uids, stage=stage)
     places = pc.index_in(old_uids, uids)
     if places.null_count:
         lost = old_uids.filter(pc.is_null(places))

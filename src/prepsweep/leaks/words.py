@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +19,7 @@ from prepsweep.word_arrays import TEXTS_AT_ONCE, words_of
 
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Found = TypeVar("Found")
 _NOT_READ = r"[\p{P}\p{Z}\p{Cc}\p{Cf}]+"
 
 
@@ -62,16 +65,17 @@ class Stream:
 
 def stream_of(texts: pa.ChunkedArray) -> Stream:
     """The tokens of `texts` in lower case and Unicode normal form C."""
-    lower = _lower(texts)
-    lengths: list[Numbers] = [np.zeros(1, dtype=np.int64)]
-    tokens: list[pa.Array] = [pa.array([], pa.string()).dictionary_encode()]
-    for start in track(range(0, len(lower), TEXTS_AT_ONCE), "looking for leaks"):
-        # Marks count as well where one token gives a label away: "★★★★★", "👍".
-        found = words_of(lower.slice(start, TEXTS_AT_ONCE).to_pylist(), marks=True)
-        lengths.append(found.counts)
-        tokens.append(found.words.dictionary_encode())
+    found = list(_by_slices(_tokens, _lower(texts)))
+    lengths = [np.zeros(1, dtype=np.int64), *(counts for counts, _ in found)]
+    tokens = [pa.array([], pa.string()).dictionary_encode(), *(coded for _, coded in found)]
     coded = pa.chunked_array(tokens).unify_dictionaries().combine_chunks()
     return Stream(coded.indices.to_numpy().astype(np.int64), np.cumsum(np.concatenate(lengths)), coded.dictionary)
+
+
+def _tokens(texts: pa.ChunkedArray) -> tuple[Numbers, pa.DictionaryArray]:
+    # Marks count as well where one token gives a label away: "★★★★★", "👍".
+    found = words_of(texts.to_pylist(), marks=True)
+    return found.counts, found.words.dictionary_encode()
 
 
 def class_names(labels: list[str]) -> Iterator[tuple[str, list[str]]]:
@@ -84,7 +88,27 @@ def class_names(labels: list[str]) -> Iterator[tuple[str, list[str]]]:
 
 def folded(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """The texts without case, white space, punctuation and invisible characters, in normal form C; emoji stay."""
-    return pc.replace_substring_regex(_lower(texts), _NOT_READ, "")
+    return pa.chunked_array(list(_by_slices(_bare, _lower(texts))), pa.string())
+
+
+def _bare(column: pa.ChunkedArray) -> pa.StringArray:
+    texts = column.combine_chunks()
+    offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :][: len(texts) + 1]
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if data.max(initial=0) > 0x7F:
+        return pc.replace_substring_regex(texts, _NOT_READ, "")
+    # Where a character is a byte, a table does what the expression does in an eighth of the time.
+    kept = _read_bytes()[data]
+    ends = np.concatenate([[0], np.cumsum(kept, dtype=np.int32)])[offsets - offsets[0]].astype(np.int32)
+    return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(data[kept]))
+
+
+@cache
+def _read_bytes() -> Mask:
+    """Which of the ASCII characters `_NOT_READ` leaves."""
+    characters = pa.array([chr(code) for code in range(0x80)])
+    read: Mask = pc.invert(pc.match_substring_regex(characters, _NOT_READ)).to_numpy(zero_copy_only=False)
+    return read
 
 
 def codes(column: pa.ChunkedArray) -> Numbers:
@@ -94,3 +118,10 @@ def codes(column: pa.ChunkedArray) -> Numbers:
 
 def _lower(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.utf8_lower(pc.utf8_normalize(texts, "NFC"))
+
+
+def _by_slices(function: Callable[[pa.ChunkedArray], Found], texts: pa.ChunkedArray) -> Iterator[Found]:
+    """`function` of a slice after the other, on all cores: Arrow and numpy work without holding Python's lock."""
+    slices = [texts.slice(start, TEXTS_AT_ONCE) for start in range(0, len(texts), TEXTS_AT_ONCE)]
+    with ThreadPoolExecutor(pa.cpu_count()) as pool:
+        yield from track(pool.map(function, slices), "looking for leaks", total=len(slices))
