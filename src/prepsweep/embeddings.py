@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from prepsweep.checkpoints import MODEL_FILES, checkpoint_folder, content_of
 from prepsweep.errors import Refused
+from prepsweep.kept import vectors
 from prepsweep.pretrained import hardware_of
 from prepsweep.progress import track
 from prepsweep.schema import text_columns
@@ -45,25 +47,35 @@ def embed(
     the set of texts and not on their order, so the same set gives the same bytes on one machine; another `batch_size`
     or device can change the last bits. `device` is a name that torch knows, or "auto": a GPU if there is one.
     """
+    compute = partial(_embedded, checkpoint=checkpoint, revision=revision, max_length=max_length, batch_size=batch_size, device=device)
+    if not texts:
+        return compute(texts)
+    distinct, places = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
+    spec = {"_target_": f"{__name__}.embed", "max_length": max_length}
+    files = partial(content_of_encoder, checkpoint, revision, where="checkpoint")
+    found = vectors(compute, distinct.tolist(), spec=spec, files=files)
+    return found[places.reshape(-1)]
+
+
+def _embedded(
+    texts: Sequence[str], *, checkpoint: str, revision: str | None, max_length: int, batch_size: int, device: str
+) -> NDArray[np.float32]:
     import torch
 
     folder = _folder(checkpoint, revision, "checkpoint")
     model = _encoder(folder, checkpoint)
-    if not texts:
-        return np.zeros((0, int(model.config.hidden_size)), dtype=np.float32)
-    distinct, places = np.unique(np.asarray(texts, dtype=object), return_inverse=True)
+    found = np.empty((len(texts), int(model.config.hidden_size)), dtype=np.float32)
     tokenizer = _tokenizer(folder, checkpoint)
-    tokens = _tokens(tokenizer, distinct.tolist(), min(max_length, getattr(model.config, "max_position_embeddings", max_length)))
+    tokens = _tokens(tokenizer, texts, min(max_length, getattr(model.config, "max_position_embeddings", max_length)))
     hardware = hardware_of(device)
     model.to(hardware).eval()
-    vectors = np.empty((len(distinct), int(model.config.hidden_size)), dtype=np.float32)
     # Longest first, so that memory runs out at once or not at all; ties in the order of the texts.
     order = np.argsort(-tokens.lengths, kind="stable")
     batches = [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
     with torch.inference_mode():
         for rows in track(batches, "embedding texts"):
-            vectors[rows] = _means(model, *_padded(tokens, rows, tokenizer.pad_token_id or 0), hardware)
-    return vectors[places.reshape(-1)]
+            found[rows] = _means(model, *_padded(tokens, rows, tokenizer.pad_token_id or 0), hardware)
+    return found
 
 
 def embed_rows(rows: pa.Table, **encoder: Any) -> NDArray[np.float32]:

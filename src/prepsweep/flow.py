@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from prepsweep.cache import Cache, Entry
 from prepsweep.identity import content_hash
+from prepsweep.kept import kept_in
 from prepsweep.leaks.order import refuse_misplaced
 from prepsweep.lineage import ContractBroken, dataset_of, ledger, refuse_double, settle, table_of
 from prepsweep.row_classes import by_class
@@ -76,7 +77,8 @@ def _compute(stage: Stage, before: Rows | None, cache: Cache, key: str, given_sp
         counts = ledger(table, added=table.slice(0, 0), left=table.slice(0, 0), kept=table) | {"reported": {}}
     else:
         _check_sees_train_alone(stage, before)
-        result = stage(before.dataset)
+        with kept_in(cache):
+            result = stage(before.dataset)
         settled = settle(before.dataset, result.rows, stage=stage.where, group=stage.group, given_splits=given_splits)
         kept, left, counts = settled.kept, settled.left, settled.counts
     table = table_of(kept)

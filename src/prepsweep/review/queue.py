@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +15,10 @@ from omegaconf import ListConfig
 from prepsweep.annotate.origins import LABEL_ORIGIN, SOFT_LABEL
 from prepsweep.annotate.soft_labels import decoded
 from prepsweep.cache import Cache
-from prepsweep.embeddings import content_of_encoder, embed_rows
+from prepsweep.embeddings import embed_rows
 from prepsweep.errors import Refused
-from prepsweep.identity import content_hash, stage_key
-from prepsweep.lineage import dataset_of, table_of
+from prepsweep.kept import kept_in
+from prepsweep.lineage import table_of
 from prepsweep.planning import split_and_limit
 from prepsweep.randomness import draw_order
 from prepsweep.refine.folds import LEFT_OUT, cross_fitted, fold_of_rows
@@ -75,22 +75,10 @@ def classes_of(table: pa.Table, cfg: DictConfig) -> list[str]:
 
 
 def vectors_of(table: pa.Table, cfg: DictConfig) -> NDArray[np.float32]:
-    """Embeddings of the rows by the encoder of `refine.label_errors`, kept in the cache under the texts and the encoder."""
+    """Embeddings of the rows by the encoder of `refine.label_errors`, kept in the cache."""
     encoder = {name: cfg.refine.label_errors[name] for name in _ENCODER}
-    texts = table.select(text_columns(table.column_names))
-    files = content_of_encoder(encoder["checkpoint"], encoder["revision"], where="refine.label_errors.checkpoint")
-    spec: dict[str, Any] = {"_target_": "prepsweep.embeddings.embed_rows", **encoder}
-    key = stage_key(parent=content_hash(texts), spec=spec, seed=None, files=files)
-    cache = Cache(Path(cfg.paths.cache_dir))
-    with cache.alone(key):
-        entry = cache.find(key)
-        if entry is None:
-            found = embed_rows(texts, **encoder)
-            flat = pa.FixedSizeListArray.from_arrays(pa.array(found.reshape(-1)), found.shape[1])
-            rows = dataset_of(pa.table({"vector": flat}))
-            entry = cache.store(key, {"name": "vectors", "group": "review"}, rows, rows.select([]))
-    column = table_of(entry.rows).column("vector").combine_chunks()
-    return np.asarray(column.flatten().to_numpy().reshape(len(table), -1), dtype=np.float32)
+    with kept_in(Cache(Path(cfg.paths.cache_dir))):
+        return embed_rows(table, **encoder)
 
 
 def _reviewed(table: pa.Table) -> NDArray[np.bool_]:

@@ -27,7 +27,7 @@ def count_words(texts: Sequence[str], **_: object) -> NDArray[np.float32]:
 
 @pytest.fixture
 def words_as_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prepsweep.embeddings.embed", count_words)
+    monkeypatch.setattr("prepsweep.embeddings._embedded", count_words)
 
 
 def noisy_reviews(n_rows: int, noise: float, **extra: list[str]) -> tuple[Dataset, dict[str, str]]:

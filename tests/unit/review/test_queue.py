@@ -99,7 +99,7 @@ def test_the_command_writes_train_rows_only(
     split = {row["uid"]: row["split"] for row in map(json.loads, capsys.readouterr().out.splitlines())}
     assert {split[uid] for uid in uids} == {"train"}
     # The vectors are in the cache: no encoder is asked again.
-    monkeypatch.setattr("prepsweep.embeddings.embed", lambda *_, **__: pytest.fail("embedded again"))
+    monkeypatch.setattr("prepsweep.embeddings._embedded", lambda *_, **__: pytest.fail("embedded again"))
     first = out.read_bytes()
     out.unlink()
     assert exported(tmp_path, reviews_csv, tiny_model, "refine=outliers").read_bytes() == first
