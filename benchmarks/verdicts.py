@@ -18,7 +18,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from prepsweep.compare.pseudovalues import METRICS
+from prepsweep.compare.pseudovalues import macro_f1
 from prepsweep.compare.statistics import Differences, Effect, crossed_effect, holm
 from prepsweep.compare.verdict import verdict
 
@@ -27,7 +27,8 @@ SEEDS, ROWS, POINTS = (5, 10, 20), (400, 2000), (0.5, 1, 2, 3, 5)
 POWER_WORLD = "accuracy, seeds matter"
 # Name: metric, shares of the classes, spread of an arm's and seed's luck in logits, degrees of freedom of that luck,
 # and how far an arm changes single rows beyond its mean, in logits.
-WORLDS: dict[str, tuple[str, tuple[float, ...], float, float, float]] = {
+World = tuple[str, tuple[float, ...], float, float, float]
+WORLDS: dict[str, World] = {
     "accuracy, seeds alike": ("accuracy", (0.5, 0.5), 0.02, math.inf, 0.0),
     POWER_WORLD: ("accuracy", (0.5, 0.5), 0.15, math.inf, 0.3),
     "accuracy, heavy-tailed seeds": ("accuracy", (0.5, 0.5), 0.1, 2.5, 0.3),
@@ -35,6 +36,8 @@ WORLDS: dict[str, tuple[str, tuple[float, ...], float, float, float]] = {
     "macro F1, classes 90/8/2": ("macro_f1", (0.9, 0.08, 0.02), 0.1, math.inf, 0.3),
     "macro F1, 90/8/2, heavy-tailed": ("macro_f1", (0.9, 0.08, 0.02), 0.1, 2.5, 0.3),
 }
+RARE_WORLD: World = ("macro_f1", (0.5, 0.5, 0.0), 0.1, math.inf, 2.0)
+RARE = (1, 2, 3, 5, 10, 30)
 
 
 def main() -> None:
@@ -51,6 +54,16 @@ def main() -> None:
         print(f"\n| {POWER_WORLD} | {' | '.join(f'+{points:g}' for points in POINTS)} points |\n|---|{'---|' * len(POINTS)}")
         for line in pool.map(partial(power_line, n_studies=asked.studies // 2), *zip(*itertools.product(ROWS, SEEDS), strict=True)):
             print(line, flush=True)
+        print(f"\n| test rows of the third class | {' | '.join(map(str, RARE))} |\n|---|{'---|' * len(RARE)}")
+        shares = pool.map(partial(rare_share, n_studies=asked.studies, n_rows=asked.rows), RARE)
+        print(f"| false verdicts | {' | '.join(f'{share:.0%}' for share in shares)} |")
+
+
+def rare_share(n_rare: int, *, n_studies: int, n_rows: int) -> float:
+    """Share of studies of one arm and five seeds with a false verdict where the test has so many rows of its third class."""
+    rng = np.random.default_rng(n_rare)
+    effects = [study(rng, RARE_WORLD, n_seeds=5, n_rows=n_rows, gains=[0.0], n_rare=n_rare)[0] for _ in range(n_studies)]
+    return float(np.mean([effect.p_value() <= 0.05 for effect in effects]))
 
 
 def null_line(world: str, n_seeds: int, *, n_studies: int, n_arms: int, n_rows: int) -> str:
@@ -61,7 +74,7 @@ def null_line(world: str, n_seeds: int, *, n_studies: int, n_arms: int, n_rows: 
     rng = np.random.default_rng([n_seeds, *world.encode()])
     false, covered, equivalent = 0, 0, 0
     for _ in range(n_studies):
-        effects = study(rng, world, n_seeds=n_seeds, n_rows=n_rows, gains=[0.0] * n_arms)
+        effects = study(rng, WORLDS[world], n_seeds=n_seeds, n_rows=n_rows, gains=[0.0] * n_arms)
         adjusted = holm([effect.p_value() for effect in effects])
         words = [verdict(effect, p_adjusted=p, delta=DELTA).word for effect, p in zip(effects, adjusted, strict=True)]
         false += any(word in ("helps", "hurts") for word in words)
@@ -80,16 +93,20 @@ def power_line(n_rows: int, n_seeds: int, *, n_studies: int) -> str:
     shares = []
     for points in POINTS:
         rng = np.random.default_rng([n_seeds, n_rows, int(10 * points)])
-        effects = [study(rng, POWER_WORLD, n_seeds=n_seeds, n_rows=n_rows, gains=[points / 100])[0] for _ in range(n_studies)]
+        effects = [study(rng, WORLDS[POWER_WORLD], n_seeds=n_seeds, n_rows=n_rows, gains=[points / 100])[0] for _ in range(n_studies)]
         shares.append(np.mean([effect.p_value() <= 0.05 and effect.estimate > 0 for effect in effects]))
     return f"| {n_seeds} seeds, {n_rows} rows | {' | '.join(f'{share:.0%}' for share in shares)} |"
 
 
-def study(rng: np.random.Generator, world: str, *, n_seeds: int, n_rows: int, gains: list[float]) -> list[Effect]:
-    """Effects of the arms of one study; `gains` are in score, near the mean chance of 0.8."""
-    metric, shares, spread, freedom, by_row = WORLDS[world]
+def study(rng: np.random.Generator, world: World, *, n_seeds: int, n_rows: int, gains: list[float], n_rare: int = 0) -> list[Effect]:
+    """Effects of the arms of one study; `gains` are in score, near the mean chance of 0.8.
+
+    With `n_rare` so many rows are of the last class, and no others are taken for it.
+    """
+    metric, shares, spread, freedom, by_row = world
     n_arms = len(gains) + 1
     labels = rng.choice(len(shares), n_rows, p=shares)
+    labels[:n_rare] = len(shares) - 1
     hard = rng.normal(1.9, 1.6, n_rows)
     luck = rng.standard_normal((n_arms, n_seeds)) if math.isinf(freedom) else rng.standard_t(freedom, (n_arms, n_seeds))
     changed = by_row * rng.standard_normal((n_arms, n_rows))
@@ -100,10 +117,16 @@ def study(rng: np.random.Generator, world: str, *, n_seeds: int, n_rows: int, ga
     shared = rng.random((1, n_seeds, n_rows)) < 0.5
     drawn = np.where(shared, rng.random((1, n_seeds, n_rows)), rng.random((n_arms, n_seeds, n_rows)))
     wrong = (labels + rng.integers(1, len(shares), (n_arms, n_seeds, n_rows))) % len(shares)
+    if n_rare:
+        wrong = np.where(labels < len(shares) - 1, 1 - labels, wrong)
     predictions = np.where(drawn < chance(logits), labels, wrong)
-    values = np.array([[METRICS[metric](labels, run, len(shares)) for run in arm] for arm in predictions])
+    values = np.array([[scored(metric, labels, run, len(shares)) for run in arm] for arm in predictions])
     seeds, rows = np.repeat(np.arange(n_seeds), n_rows), np.tile(np.arange(n_rows), n_seeds)
     return [crossed_effect(Differences((arm - values[0]).ravel(), seeds, rows)) for arm in values[1:]]
+
+
+def scored(metric: str, labels: NDArray[np.int64], predictions: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
+    return macro_f1(labels, predictions, n_classes) if metric == "macro_f1" else (labels == predictions).astype(np.float64)
 
 
 def chance(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -97,9 +97,22 @@ def _in_words(error: BaseException) -> dict[str, str]:
     return {"type": type(error).__name__, "message": message}
 
 
-def mark_failed(run_dir: Path, config: dict[str, Any], *, choices: Mapping[str, Any], overrides: Sequence[str], reason: str) -> None:
-    """Write into the record of a run whose process is gone that it failed, unless it said so itself."""
-    values = read_record(run_dir) or _first_values(config, choices=choices, overrides=overrides)
+def mark_failed(
+    run_dir: Path,
+    config: dict[str, Any],
+    *,
+    earlier: Mapping[str, Any] | None,
+    choices: Mapping[str, Any],
+    overrides: Sequence[str],
+    reason: str,
+) -> None:
+    """Write into the record of a run whose process is gone that it failed, unless it said so itself.
+
+    `earlier` is the record that there was before it began: what an earlier start left must not be taken for the end of this one.
+    """
+    values = read_record(run_dir)
+    if values is None or values == earlier:
+        values = _first_values(config, choices=choices, overrides=overrides)
     if values["status"] == "running":
         run_dir.mkdir(parents=True, exist_ok=True)
         values |= {"status": "failed", "error": {"type": "ProcessEnded", "message": reason}, "finished": _now()}

@@ -112,6 +112,34 @@ def test_onnx_and_eight_bits(task: str, tmp_path: Path, tiny_model: Path, capsys
     assert "## ONNX" in Path("out/README.md").read_text()
 
 
+def test_the_card_tells_what_the_logits_of_the_bare_model_mean(tmp_path: Path, tiny_model: Path) -> None:
+    texts = [row["text"] for row in reviews()]
+    for task, labels, said in [
+        ("regression", [row % 5 for row in range(len(texts))], "whose number is {label_mean!r} + {label_deviation!r} * logit"),
+        ("multi_label", ["a|b" if row % 2 else "b" for row in range(len(texts))], "have a sigmoid(logit) of at least {threshold!r}"),
+    ]:
+        (tmp_path / task).mkdir()
+        rows = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
+        run_dir = trained(tmp_path / task, rows, tiny_model, f"task={task}", "model.average_last=2", "budget.evaluations=3")
+        assert main(["export", str(run_dir), task + "-out"]) == 0
+        text = Path(f"{task}-out/README.md").read_text(encoding="utf-8")
+        decision = json.loads((run_dir / "model" / "preparation.json").read_text())["decision"]
+        assert said.format(**decision) in text
+        assert not any(f"| {name} |" in text for name in decision), "what was decided is no score"
+        averaged = "n_averaged" in json.loads((run_dir / "run.json").read_text())["metrics"]["val"]
+        assert ("the mean of those at the last 2 looks" in text) == averaged
+
+
+def test_a_folder_beside_is_no_model_of_the_hub(run_dir: Path) -> None:
+    record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+    record["config"]["model"]["name"] = "models/mine"
+    (run_dir / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    assert main(["export", str(run_dir), "hub"]) == 0
+    Path("models/mine").mkdir(parents=True)
+    assert main(["export", str(run_dir), "beside"]) == 0
+    assert ["base_model: models/mine" in Path(f"{out}/README.md").read_text(encoding="utf-8") for out in ("hub", "beside")] == [True, False]
+
+
 def test_onnx_of_pairs_is_given_the_types_of_tokens(tmp_path: Path, tiny_model: Path) -> None:
     import onnxruntime
 

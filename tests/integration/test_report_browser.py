@@ -152,7 +152,7 @@ def test_numbers_come_as_csv(browser: Browser, report: Path) -> None:
         page.locator("a[download='effects-table.csv']").first.click()
     rows = list(csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
     assert rows[0][:3] == ["choice", "against", "effect, points"]
-    assert [row[0] for row in rows[1:]] == ["augment=backtranslate", "augment=eda", "augment=synonym", "balance=oversample"]
+    assert [row[0] for row in rows[1:]] == ["augment=backtranslate", "augment=eda", "balance=oversample", "augment=synonym"]
     assert float(rows[2][2]) < 0
     page.context.close()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +26,8 @@ _FOLDER = "compare"
 def main(argv: list[str]) -> int:
     """Write the report of the studies and print the short of it."""
     asked = _arguments().parse(argv)
-    if asked.delta is not None and not asked.delta > 0:
-        raise Refused("--delta", f"must be above 0, got {asked.delta:g}", "try --delta 0.01")
+    if asked.delta is not None and not 0 < asked.delta < math.inf:
+        raise Refused("--delta", f"must be a number above 0, got {asked.delta:g}", "try --delta 0.01")
     baselines, folder = _baselines(asked.baseline), asked.out or asked.studies[0] / _FOLDER
     command = shlex.join(["python", "compare.py", *argv])
 
@@ -42,7 +44,7 @@ def main(argv: list[str]) -> int:
         watch(asked.studies, lambda: _shown_or_waiting(look), console=out)
     found = look()
     if not asked.watch:
-        out.print(summary(found))
+        out.print(summary(found), crop=False)
     _copy(found, folder, asked)
     out.print(Text(f"\nreport: {folder / HTML_FILE}"), soft_wrap=True)
     return 0
@@ -84,8 +86,12 @@ def _copy(found: Findings, folder: Path, asked: argparse.Namespace) -> None:
 
 
 def _baselines(text: str) -> dict[str, str]:
-    parts = [part for part in text.split(",") if part]
-    for part in parts:
-        if "=" not in part:
-            raise Refused("--baseline", f"{part!r} is not group=choice", "write --baseline augment=none,balance=none")
-    return dict(part.split("=", 1) for part in parts)
+    # A choice may hold commas of its own: clean=[html,pii].
+    parts = [part.partition("=") for part in re.split(r",(?=[^,=\[\]()]+=)", text) if part]
+    for group, sign, choice in parts:
+        if not (group and sign and choice):
+            raise Refused("--baseline", f"{group + sign + choice!r} is not group=choice", "write --baseline augment=none,balance=none")
+    baselines = {group: choice for group, _, choice in parts}
+    if len(baselines) < len(parts):
+        raise Refused("--baseline", f"{text!r} names two choices of a group", "compare with one of them at a time")
+    return baselines

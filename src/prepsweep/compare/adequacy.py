@@ -9,18 +9,22 @@ from typing import Literal
 
 from scipy import stats
 
+from prepsweep.compare.baselines import choices_of
 from prepsweep.compare.budgets import CONTROL
-from prepsweep.compare.contrasts import Pair, choices_of, pairs_of
+from prepsweep.compare.contrasts import Pair, pairs_of
 from prepsweep.compare.measures import name_of, unit_of
 from prepsweep.compare.records import Run, Study
+from prepsweep.monitors import monitor_of
 
-Kind = Literal["still improving", "one class only", "class never predicted", "extra steps", "different steps"]
+Kind = Literal["still improving", "one class only", "class never predicted", "extra steps", "different steps", "few test rows"]
 _LAST = 0.75  # What is gained after this share of the steps was still to be gained.
 _SMALLEST_GAIN = 0.005
 _ALPHA = 0.05
 # Steps of one epoch's odds and ends are no difference.
 _MORE_STEPS = 1.1
 _NAMED = 3
+# With one test row of a class 14% of the verdicts on macro F1 are false, with two 6% (benchmarks/verdicts.py).
+_FEWEST_ROWS, _FEWEST_OF_CLASS = 30, 5
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,25 @@ class Concern:
 
 
 def adequacy(study: Study, *, metric: str) -> list[Concern]:
-    """What casts doubt on the arms of a study, the study's own doubts first; an empty list where nothing does."""
-    arms = study.arms()
-    found = [*_different_steps(arms), *_extra_steps(study, metric)]
+    """What casts doubt on the arms of a study under a metric, the study's own doubts first; an empty list where nothing does."""
+    arms, monitor = study.arms(), monitor_of(study.task)
+    found = [*_few_rows(study, metric), *_different_steps(arms), *_extra_steps(study, monitor)]
     for arm, runs in arms.items():
-        found += [*_unlearned(arm, runs), *_still_improving(arm, runs, metric)]
+        found += [*_unlearned(arm, runs), *_still_improving(arm, runs, monitor)]
     return found
+
+
+def _few_rows(study: Study, metric: str) -> Iterator[Concern]:
+    """A test so small that its intervals are rough, or that the luck of single rows of a class decides macro F1."""
+    tests = [run.record["data"]["splits"]["test"] for run in study.runs]
+    n_rows = min(test["rows"] for test in tests)
+    if n_rows < _FEWEST_ROWS:
+        yield Concern("few test rows", "", f"few test rows ({n_rows}): with fewer than {_FEWEST_ROWS} intervals and p are rough")
+    n_least = {name: min(test["per_class"].get(name, 0) for test in tests) for name in study.runs[0].classes}
+    few = [f"{name!r} ({n})" for name, n in n_least.items() if n < _FEWEST_OF_CLASS]
+    if few and metric == "macro_f1":
+        words = f"few test rows of {_named(few)}: single rows decide macro F1; give more of them, or compare by --metric accuracy"
+        yield Concern("few test rows", "", words)
 
 
 def _unlearned(arm: str, runs: Sequence[Run]) -> Iterator[Concern]:
@@ -55,9 +72,13 @@ def _unlearned(arm: str, runs: Sequence[Run]) -> Iterator[Concern]:
     lacks = [[name for name in run.classes if name not in names] for run, names in zip(runs, predicted, strict=True) if len(names) > 1]
     missed = sorted({name for names in lacks for name in names})
     if missed:
-        more = f" and {len(missed) - _NAMED} more" if len(missed) > _NAMED else ""
-        words = f"{sum(map(bool, lacks))} of {len(runs)} runs never predict {', '.join(map(repr, missed[:_NAMED]))}{more}"
+        words = f"{sum(map(bool, lacks))} of {len(runs)} runs never predict {_named(list(map(repr, missed)))}"
         yield Concern("class never predicted", arm, words)
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first few names in a row."""
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
 def _predicted(run: Run) -> set[str]:
@@ -125,9 +146,8 @@ def _extra_steps(study: Study, metric: str) -> Iterator[Concern]:
     What these bring is measured by `duplicate` where it was run; else it is what the last steps of the baseline brought,
     drawn out in a straight line: more than they would have.
     """
-    settings = study.varied()
-    for factor, (baseline, choices) in choices_of(settings, {}).items():
-        longer = {choice: _longer(pairs_of(study, settings, factor, choice, baseline)) for choice in choices}
+    for factor, (baseline, choices) in choices_of(study, {}).items():
+        longer = {choice: _longer(pairs_of(study, factor, choice, baseline)) for choice in choices}
         for choice, pairs in longer.items():
             if not pairs or factor.startswith("budget"):
                 continue

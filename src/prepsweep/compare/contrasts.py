@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from prepsweep.compare.baselines import choices_of
 from prepsweep.compare.measures import MEASURES
-from prepsweep.compare.records import Run, Study, as_text
+from prepsweep.compare.records import Run, Study
 from prepsweep.compare.statistics import (
     Differences,
     Effect,
@@ -33,11 +34,14 @@ from prepsweep.errors import Refused
 from prepsweep.monitors import ONE_CLASS
 
 _FEWEST_SEEDS = 2
+# Rows that all agree have no variance; the signs of five alone cannot reach 0.05.
+FEWEST_ROWS = 6
 
-Settings = Mapping[Path, Mapping[str, Any]]
 Pair = tuple[str, Run, Run]
 # Runs by seed and by what else they chose; several where a run was repeated.
 Cells = dict[tuple[str, str], list[Run]]
+# The runs of a baseline and of a choice, by seed.
+Sides = tuple[dict[str, list[Run]], dict[str, list[Run]]]
 # Runs whose weighted sum is a difference, by seed; those of a seed are averaged.
 Weighted = Mapping[str, Sequence[Sequence[tuple[float, Run]]]]
 
@@ -81,20 +85,17 @@ def contrasts(study: Study, *, metric: str, delta: float, baselines: Mapping[str
     """One contrast for every factor and choice beside its baseline; p adjusted over all of them (Holm).
 
     The baseline of a factor is the one named in `baselines`, else `none`, else its first choice by name. Of a choice
-    with fewer than two seeds, or none of the baseline's other settings, nothing can be said: see `left_out`.
+    with fewer than two seeds, six test rows, or none of the baseline's other settings, nothing can be said: see `left_out`.
     """
-    settings, scores = study.varied(), Scores(metric)
+    scores = Scores(metric)
     found: list[Contrast] = []
-    for factor, choice, baseline in _comparisons(settings, baselines):
-        before, after = (cells_of(study, settings, {factor: name}) for name in (baseline, choice))
+    for factor, choice, baseline in _comparisons(study, baselines):
+        before, after = (cells_of(study, {factor: name}) for name in (baseline, choice))
         alone = [runs for one, other in ((before, after), (after, before)) for key, runs in one.items() if key not in other]
         pairs, sides = _pairs(before, after), _arms(before, after)
-        if len({seed for seed, _, _ in pairs}) >= _FEWEST_SEEDS:
-            compared = _paired(pairs, scores)
-        elif min(map(len, sides)) >= _FEWEST_SEEDS:
-            compared = _unpaired(sides, scores)
-        else:
+        if _why_not(f"{factor}={choice}", f"{factor}={baseline}", sides):
             continue
+        compared = _paired(pairs, scores) if len({seed for seed, _, _ in pairs}) >= _FEWEST_SEEDS else _unpaired(sides, scores)
         found.append(
             Contrast(
                 factor=factor,
@@ -114,16 +115,24 @@ def contrasts(study: Study, *, metric: str, delta: float, baselines: Mapping[str
 
 def left_out(study: Study, *, baselines: Mapping[str, str]) -> list[tuple[str, str]]:
     """Choices of which `contrasts` can say nothing, as the command line writes them, each with the reason."""
-    settings = study.varied()
     found = []
-    for factor, choice, baseline in _comparisons(settings, baselines):
-        before, after = _arms(*(cells_of(study, settings, {factor: name}) for name in (baseline, choice)))
-        if not before:
-            found.append((f"{factor}={choice}", f"was run in none of the settings of {factor}={baseline}"))
-        elif min(len(before), len(after)) < _FEWEST_SEEDS:
-            few = choice if len(after) < _FEWEST_SEEDS else baseline
-            found.append((f"{factor}={choice}", f"{factor}={few} has one seed in the settings that both were run in; two are the least"))
+    for factor, choice, baseline in _comparisons(study, baselines):
+        sides = _arms(*(cells_of(study, {factor: name}) for name in (baseline, choice)))
+        if reason := _why_not(f"{factor}={choice}", f"{factor}={baseline}", sides):
+            found.append((f"{factor}={choice}", reason))
     return found
+
+
+def _why_not(choice: str, baseline: str, sides: Sides) -> str:
+    """Why nothing can be said of a choice beside its baseline, or nothing."""
+    before, after = sides
+    if not before:
+        return f"was run in none of the settings of {baseline}"
+    if min(len(before), len(after)) < _FEWEST_SEEDS:
+        few = choice if len(after) < _FEWEST_SEEDS else baseline
+        return f"{few} has one seed in the settings that both were run in; two are the least, 'seed=range(5)' gives five"
+    n_rows = len(next(iter(before.values()))[0].tested.uids)
+    return f"its test has {n_rows} row{'s' * (n_rows != 1)}; {FEWEST_ROWS} are the least" if n_rows < FEWEST_ROWS else ""
 
 
 class Scores:
@@ -163,22 +172,22 @@ class Scores:
         return rows[order], order
 
 
-def pairs_of(study: Study, settings: Settings, factor: str, choice: str, baseline: str) -> list[Pair]:
+def pairs_of(study: Study, factor: str, choice: str, baseline: str) -> list[Pair]:
     """(seed, baseline run, choice run) that agree in everything but `factor`."""
-    return _pairs(*(cells_of(study, settings, {factor: name}) for name in (baseline, choice)))
+    return _pairs(*(cells_of(study, {factor: name}) for name in (baseline, choice)))
 
 
 def _pairs(before: Cells, after: Cells) -> list[Pair]:
     return [(seed, one, other) for seed, (one, other) in together([before, after])]
 
 
-def cells_of(study: Study, settings: Settings, chosen: Mapping[str, str]) -> Cells:
+def cells_of(study: Study, chosen: Mapping[str, str]) -> Cells:
     """Runs that chose `chosen`."""
     found: Cells = {}
-    for run in study.runs:
-        values = settings[run.run_dir]
-        if all(as_text(values[factor]) == choice for factor, choice in chosen.items()):
-            rest = " ".join(f"{key}={as_text(value)}" for key, value in values.items() if key not in chosen)
+    for run in min((study.by_choice[one] for one in chosen.items()), key=len):
+        values = study.varied[run.run_dir]
+        if all(values[factor] == choice for factor, choice in chosen.items()):
+            rest = " ".join(f"{key}={value}" for key, value in values.items() if key not in chosen)
             found.setdefault((run.seed, rest), []).append(run)
     return found
 
@@ -220,34 +229,15 @@ def by_seed_of(tuples: Sequence[tuple[str, tuple[Run, ...]]], weights: Sequence[
     return found
 
 
-def baseline_of(factor: str, choices: Sequence[str], baselines: Mapping[str, str]) -> str:
-    """The choice of a factor that the others are compared with."""
-    if factor in baselines:
-        if baselines[factor] not in choices:
-            raise Refused("--baseline", f"{factor}={baselines[factor]} was not run", f"choose one of {', '.join(choices)}")
-        return baselines[factor]
-    return "none" if "none" in choices else choices[0]
-
-
-def choices_of(settings: Settings, baselines: Mapping[str, str]) -> dict[str, tuple[str, list[str]]]:
-    """For each factor that a study varies its baseline and its other choices, in the order of their names."""
-    found = {}
-    for factor in next(iter(settings.values())):
-        choices = sorted({as_text(values[factor]) for values in settings.values()})
-        baseline = baseline_of(factor, choices, baselines)
-        found[factor] = baseline, [choice for choice in choices if choice != baseline]
-    return found
-
-
-def _comparisons(settings: Settings, baselines: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    for factor, (baseline, choices) in choices_of(settings, baselines).items():
+def _comparisons(study: Study, baselines: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    for factor, (baseline, choices) in choices_of(study, baselines).items():
         yield from ((factor, choice, baseline) for choice in choices)
 
 
-def _arms(before: Cells, after: Cells) -> tuple[dict[str, list[Run]], dict[str, list[Run]]]:
+def _arms(before: Cells, after: Cells) -> Sides:
     """The runs of both sides by seed, in the settings that both were run in."""
     shared = {rest for _, rest in before} & {rest for _, rest in after}
-    found: tuple[dict[str, list[Run]], dict[str, list[Run]]] = {}, {}
+    found: Sides = {}, {}
     for side, cells in zip(found, (before, after), strict=True):
         for (seed, rest), runs in sorted(cells.items()):
             if rest in shared:
@@ -280,7 +270,7 @@ def _paired(pairs: Sequence[Pair], scores: Scores) -> _Compared:
     )
 
 
-def _unpaired(sides: tuple[dict[str, list[Run]], dict[str, list[Run]]], scores: Scores) -> _Compared:
+def _unpaired(sides: Sides, scores: Scores) -> _Compared:
     of_split: dict[str, Run] = {}
     for run in itertools.chain.from_iterable(runs for side in sides for runs in side.values()):
         # Seeds that split alike have one test set.

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 
-from prepsweep.compare.contrasts import choices_of
+from prepsweep.compare.baselines import choices_of
 from prepsweep.compare.measures import MEASURES, score
 from prepsweep.compare.records import Run, Study
 
@@ -92,4 +92,4 @@ def _beats(one: ArmCost, other: ArmCost) -> bool:
 
 def baseline_arm(study: Study, baselines: Mapping[str, str]) -> str:
     """Name of the arm in which every factor has its baseline."""
-    return " ".join(f"{factor}={baseline}" for factor, (baseline, _) in choices_of(study.varied(), baselines).items())
+    return " ".join(f"{factor}={baseline}" for factor, (baseline, _) in choices_of(study, baselines).items())

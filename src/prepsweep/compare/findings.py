@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prepsweep.compare.adequacy import Concern, adequacy
+from prepsweep.compare.baselines import refuse_unknown
 from prepsweep.compare.budgets import BudgetView, budgets, controls
 from prepsweep.compare.chosen import Chosen, chosen
 from prepsweep.compare.contrasts import Contrast, contrasts, left_out
@@ -16,7 +17,6 @@ from prepsweep.compare.measures import MEASURES, POINTS, TASKS, Unit, default_de
 from prepsweep.compare.noise_floor import NoiseFloor, noise_floor
 from prepsweep.compare.records import Study
 from prepsweep.compare.slices import Slice, slices
-from prepsweep.monitors import monitor_of
 
 # Contrasts that are looked at slice by slice and row by row: the surest ones.
 _MOST_SLICED, _MOST_FLIPPED = 8, 4
@@ -25,7 +25,7 @@ _NAMED = 4
 
 @dataclass(frozen=True)
 class Findings:
-    """What the parts of `compare` returned for one study, metric and δ."""
+    """What the parts of `compare` returned for one study, metric and δ; the surest contrast is the first."""
 
     study: Study
     metric: str
@@ -60,12 +60,14 @@ class Findings:
 def find(study: Study, *, metric: str | None, delta: float | None, baselines: Mapping[str, str], by: Sequence[str]) -> Findings:
     """Everything, with slices by class, by length and by the columns that `by` names; metric and δ are the task's unless given."""
     metric = metric_of(study, metric)
+    refuse_unknown(study, baselines)
     task = TASKS[study.task]
     if delta is None:
         base = study.arms().get(baseline_arm(study, baselines), study.runs)
         delta = default_delta(base, metric)
     found = contrasts(study, metric=metric, delta=delta, baselines=baselines)
-    surest = sorted(found, key=lambda one: (one.p_adjusted, -abs(one.effect.estimate)))
+    # What does not fit on a page is then the least sure.
+    found.sort(key=lambda one: (one.p_adjusted, -abs(one.effect.estimate)))
     return Findings(
         study=study,
         metric=metric,
@@ -75,9 +77,9 @@ def find(study: Study, *, metric: str | None, delta: float | None, baselines: Ma
         interactions=interactions(study, metric=metric, delta=delta, baselines=baselines),
         noise_floor=noise_floor(study, metric=metric, baselines=baselines),
         chosen=chosen(study, metric=metric),
-        slices=slices(study, surest[:_MOST_SLICED], metric=metric, by=by),
-        flips=[flips(study, one) for one in surest[:_MOST_FLIPPED] if task.flips],
-        concerns=adequacy(study, metric=monitor_of(study.task)),
+        slices=slices(study, found[:_MOST_SLICED], metric=metric, by=by),
+        flips=[flips(study, one) for one in found[:_MOST_FLIPPED] if task.flips],
+        concerns=adequacy(study, metric=metric),
         costs=costs(study, metric=metric, baselines=baselines),
         budgets=budgets(study, metric=metric, delta=delta, baselines=baselines),
         controls=controls(study, metric=metric, delta=delta, baselines=baselines),
@@ -87,7 +89,8 @@ def find(study: Study, *, metric: str | None, delta: float | None, baselines: Ma
 def answer(found: Findings, *, name: Callable[[str], str] = str) -> list[str]:
     """The answer in plain sentences, what to do first; `name` puts the name of a choice into the words of a format."""
     if not found.contrasts:
-        return ["There is nothing to compare: no two choices were run with two seeds or more."]
+        reasons = [f"{name(choice)}: {reason}." for choice, reason in found.left_out[:_NAMED]]
+        return ["There is nothing to compare.", *(reasons or ["All runs made the same choices."])]
     by_word: dict[str, list[Contrast]] = {}
     for one in sorted(found.contrasts, key=lambda one: -abs(one.effect.estimate)):
         by_word.setdefault(one.verdict.word, []).append(one)
@@ -97,13 +100,15 @@ def answer(found: Findings, *, name: Callable[[str], str] = str) -> list[str]:
         said.append(f"{_shown(by_word['equivalent'], name)} changed the score by less than {_size(found)}: choose by cost.")
     if "needs more seeds" in by_word:
         said.append(f"Not settled yet: {_shown(by_word['needs more seeds'], name, lambda one: str(one.verdict))}.")
-    if "no evidence" in by_word:
-        said.append(f"For {_shown(by_word['no evidence'], name)} the test rows are too few to tell.")
+    near = [one for one in by_word.get("no evidence", []) if one.effect.further_seeds(found.delta) == 0]
+    few_rows = [one for one in by_word.get("no evidence", []) if one not in near]
+    said += [f"For {_shown(few_rows, name)} the test rows are too few to tell."] if few_rows else []
+    said += [f"{_shown(near, name)} changed the score by about {_size(found)}, too little to be sure."] if near else []
     if found.concerns:
         n = len(found.concerns)
         said.append(f"{n} concern{'s' * (n != 1)} about fairness should be read first.")
     if n := len(found.study.missing):
-        said.append(f"{n} run{'s' * (n != 1)} did not finish and {'are' if n != 1 else 'is'} left out.")
+        said.append(f"{n} run{'s' * (n != 1)} did not finish or cannot be read, and {'are' if n != 1 else 'is'} left out.")
     return [*said, note] if (note := MEASURES[found.metric].note) else said
 
 

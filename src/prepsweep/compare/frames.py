@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from prepsweep.compare.baselines import refuse_unknown
 from prepsweep.compare.contrasts import contrasts
 from prepsweep.compare.measures import MEASURES, default_delta, score
 from prepsweep.compare.records import NOT_AN_ARM, Run, Study
@@ -43,8 +45,9 @@ def compare_frame(
             score(run, metric)
     except (ValueError, TypeError) as error:
         raise Refused("compare_frame", f"a label or prediction is not what {metric} is of: {error}", "choose another metric") from error
-    delta = default_delta(runs, metric) if delta is None else delta
-    found = contrasts(Study(runs, []), metric=metric, delta=delta, baselines=baselines or {})
+    delta, study = default_delta(runs, metric) if delta is None else delta, Study(runs, [])
+    refuse_unknown(study, baselines or {})
+    found = contrasts(study, metric=metric, delta=delta, baselines=baselines or {})
     rows = []
     for one in found:
         low, high = one.effect.interval()
@@ -64,8 +67,8 @@ def _refuse(frame: pd.DataFrame, factors: Sequence[str], metric: str, delta: flo
         raise Refused(where, f"no factor in the columns {', '.join(factors) or '(none)'}", "name one that is no seed, study or place")
     if metric not in MEASURES:
         raise Refused(where, f"no metric {metric!r}", nearest(metric, MEASURES))
-    if delta is not None and not delta > 0:
-        raise Refused(where, f"delta must be above 0, got {delta:g}", "try delta=0.01")
+    if delta is not None and not 0 < delta < math.inf:
+        raise Refused(where, f"delta must be a number above 0, got {delta:g}", "try delta=0.01")
     if not len(frame) or frame[[*_COLUMNS, *factors]].isna().any(axis=None):
         raise Refused(where, "a value is missing, or all are", "give each row all values; write 'none' where a run does without")
     twice = frame.duplicated(["run", "uid"])

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prepsweep.compare.contrasts import Scores, by_seed_of, cells_of, choices_of, table, together
+from prepsweep.compare.baselines import choices_of
+from prepsweep.compare.contrasts import FEWEST_ROWS, Scores, by_seed_of, cells_of, table, together
 from prepsweep.compare.records import Study
 from prepsweep.compare.statistics import Effect, crossed_effect, holm, sign_flip_p
 from prepsweep.compare.verdict import Verdict, verdict
@@ -57,15 +58,13 @@ class Interaction:
 
 def interactions(study: Study, *, metric: str, delta: float, baselines: Mapping[str, str]) -> list[Interaction]:
     """One for every two choices of two factors whose four cells share two seeds or more; the others are not in a factorial sweep."""
-    settings, scores = study.varied(), Scores(metric)
+    scores = Scores(metric)
     found: list[Interaction] = []
-    for (factor_a, (base_a, choices_a)), (factor_b, (base_b, choices_b)) in itertools.combinations(
-        choices_of(settings, baselines).items(), 2
-    ):
+    for (factor_a, (base_a, choices_a)), (factor_b, (base_b, choices_b)) in itertools.combinations(choices_of(study, baselines).items(), 2):
         for choice_a, choice_b in itertools.product(choices_a, choices_b):
             cells = [(base_a, base_b), (choice_a, base_b), (base_a, choice_b), (choice_a, choice_b)]
-            runs = together([cells_of(study, settings, {factor_a: a, factor_b: b}) for a, b in cells])
-            if len({seed for seed, _ in runs}) < _FEWEST_SEEDS:
+            runs = together([cells_of(study, {factor_a: a, factor_b: b}) for a, b in cells])
+            if len({seed for seed, _ in runs}) < _FEWEST_SEEDS or len(runs[0][1][0].tested.uids) < FEWEST_ROWS:
                 continue
             tables = [table(by_seed_of(runs, signs), scores) for signs in (_INTERACTION, _A_WITHOUT_B, _A_WITH_B)]
             effect, without_b, with_b = map(crossed_effect, tables)

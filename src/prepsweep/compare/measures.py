@@ -42,7 +42,12 @@ class Unit:
 
     def said(self, value: float, sign: str = "") -> str:
         """A score in its unit, with a true minus sign; `sign` "+" marks effects above 0."""
-        return f"{self.factor * value:{sign}{self.short}}".replace("-", "−")
+        return with_minus(f"{self.factor * value:{sign}{self.short}}")
+
+
+def with_minus(number: str) -> str:
+    """A number as a page has it, with a true minus sign; what rounds to nothing has no sign."""
+    return number.replace("-", "−") if number.strip("+-0.,") else number.strip("+-")
 
 
 POINTS = Unit(100, "points", "points of 0.01", ".2f", ".1f")

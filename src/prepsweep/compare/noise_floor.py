@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from prepsweep.compare.contrasts import choices_of
+from prepsweep.compare.baselines import choices_of
 from prepsweep.compare.measures import score
-from prepsweep.compare.records import Study, as_text
+from prepsweep.compare.records import Study
 
 _MOST_SPLITS = 2_000
 
@@ -42,12 +42,11 @@ class NoiseFloor:
 
 def noise_floor(study: Study, *, metric: str, baselines: Mapping[str, str]) -> NoiseFloor | None:
     """The noise between the seeds of the arm of all baselines; None where it has fewer than two."""
-    settings = study.varied()
-    chosen = {factor: baseline for factor, (baseline, _) in choices_of(settings, baselines).items()}
+    chosen = {factor: baseline for factor, (baseline, _) in choices_of(study, baselines).items()}
     scores: defaultdict[str, list[float]] = defaultdict(list)
     repeated: defaultdict[tuple[str, ...], list[float]] = defaultdict(list)
     for run in study.runs:
-        values = {factor: as_text(value) for factor, value in settings[run.run_dir].items()}
+        values = study.varied[run.run_dir]
         repeated[run.seed, *values.values()].append(score(run, metric))
         if values == chosen:
             scores[run.seed].append(score(run, metric))

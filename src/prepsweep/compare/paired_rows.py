@@ -71,7 +71,7 @@ class PairedRows:
 def paired_rows(study: Study, contrast: Contrast) -> PairedRows:
     """The test rows of a contrast that is paired, and so has checked that its runs were tested on the same ones."""
     by_seed: defaultdict[str, list[tuple[Run, Run]]] = defaultdict(list)
-    pairs = pairs_of(study, study.varied(), contrast.factor, contrast.choice, contrast.baseline)
+    pairs = pairs_of(study, contrast.factor, contrast.choice, contrast.baseline)
     for seed, one, other in pairs:
         by_seed[seed].append((one, other))
     runs = list(by_seed.values())

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int64]
 Values = NDArray[np.float64]
-
-
-def accuracy(labels: Codes, predictions: Codes, n_classes: int) -> Values:  # noqa: ARG001 - the signature of a metric
-    """1 for each right row, else 0, shape (n_rows,); the mean is the accuracy."""
-    return np.asarray(labels == predictions, dtype=np.float64)
 
 
 def macro_f1(labels: Codes, predictions: Codes, n_classes: int) -> Values:
@@ -49,12 +42,3 @@ def _f1(labels: Codes, predictions: Codes, n_classes: int) -> tuple[Values, Valu
 
 def _counts(numbers: Codes, n_classes: int) -> Values:
     return np.bincount(numbers[numbers >= 0], minlength=n_classes).astype(np.float64)
-
-
-METRICS: dict[str, Callable[[Codes, Codes, int], Values]] = {"accuracy": accuracy, "macro_f1": macro_f1}
-
-
-def codes(values: Sequence[str], classes: Sequence[str]) -> Codes:
-    """Number of each value in `classes`; -1, which is never right, for one that is none of them."""
-    number = {name: i for i, name in enumerate(classes)}
-    return np.array([number.get(value, -1) for value in values], dtype=np.int64)

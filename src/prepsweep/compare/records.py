@@ -8,7 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from prepsweep.compare.tested import Tested
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prepsweep.compare.tested import NEEDED_COLUMNS, Tested
 from prepsweep.errors import Refused
 from prepsweep.monitors import ONE_CLASS, task_of
 from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION, read_record
@@ -17,6 +20,8 @@ from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE, SCHEMA_VERSION, read
 FACTORS = ("data", "clean", "annotate", "split", "refine", "augment", "balance", "preprocess", "task", "model", "method", "budget")
 # Values that tell runs of one arm apart, and how and where a run ran.
 NOT_AN_ARM = ("seed", "seeds.", "study", "paths.", "logger", "runtime.", "hydra", "trainer.devices", "trainer.num")
+# What the record of a finished run has, as far as it is read.
+_PARTS = ("choices", "overrides", "seeds", "config", "data", "metrics", "budget", "cost", "finished")
 
 
 @dataclass(frozen=True)
@@ -82,14 +87,14 @@ class Study:
 
     def arms(self) -> dict[str, list[Run]]:
         """Runs by arm: what they chose, as far as the study varies it; an arm is named by its overrides."""
-        varied = self.varied()
         found: dict[str, list[Run]] = {}
         for run in self.runs:
-            found.setdefault(" ".join(f"{key}={as_text(value)}" for key, value in varied[run.run_dir].items()), []).append(run)
+            found.setdefault(" ".join(f"{key}={value}" for key, value in self.varied[run.run_dir].items()), []).append(run)
         return dict(sorted(found.items()))
 
-    def varied(self) -> dict[Path, dict[str, Any]]:
-        """For each run the factors and values in which the runs of the study differ, seeds and places left out.
+    @cached_property
+    def varied(self) -> dict[Path, dict[str, str]]:
+        """For each run the factors in which the runs of the study differ and its choices, as text, seeds and places left out.
 
         An option that only some of the runs can have, as `annotate.votes.soft` beside `annotate=none`, is no factor: there is nothing to
         cross it with. Where it tells those runs apart it is part of their choice, `annotate=votes(soft=false)`.
@@ -107,7 +112,16 @@ class Study:
                 for values in having:
                     if key in values:
                         values[group] = _with_option(as_text(values[group]), key.removeprefix(f"{group}."), as_text(values[key]))
-        return {run_dir: {key: values.get(key) for key in factors} for run_dir, values in settings.items()}
+        return {run_dir: {key: as_text(values.get(key)) for key in factors} for run_dir, values in settings.items()}
+
+    @cached_property
+    def by_choice(self) -> dict[tuple[str, str], list[Run]]:
+        """Runs by (factor, choice)."""
+        found: dict[tuple[str, str], list[Run]] = {}
+        for run in self.runs:
+            for chosen in self.varied[run.run_dir].items():
+                found.setdefault(chosen, []).append(run)
+        return found
 
 
 def _differ(settings: Iterable[Mapping[str, Any]], key: str) -> bool:
@@ -131,27 +145,49 @@ def _with_option(choice: str, option: str, value: str) -> str:
 
 
 def read_studies(folders: Sequence[Path]) -> Study:
-    """Every run below the folders; refuses folders without a finished run, and records of another schema."""
+    """Every run below the folders, each once; refuses folders without a finished run, and records of another schema."""
     runs: list[Run] = []
     missing: list[tuple[str, str]] = []
+    seen: set[Path] = set()
     for folder in folders:
         if not folder.is_dir():
             raise Refused(str(folder), "no such folder", "give the folder of a study: multirun/STUDY")
         for file in sorted(folder.glob(f"*/{RECORD_FILE}")):
-            record = read_record(file.parent)
-            if record is None or "schema_version" not in record:
-                missing.append((str(file.parent), f"{RECORD_FILE} is no record: broken JSON, or no status or schema_version in it"))
+            # A folder that is given twice, or by a link to it, has no repeats of its own runs in it.
+            if (place := file.parent.resolve()) in seen:
                 continue
-            if record["schema_version"] != SCHEMA_VERSION:
-                what = f"has schema version {record['schema_version']}, not {SCHEMA_VERSION}"
-                raise Refused(str(file), what, "run the study anew with this version")
-            if record["status"] == "finished":
+            seen.add(place)
+            record = read_record(file.parent)
+            if reason := _why_not(file, record):
+                missing.append((str(file.parent), reason))
+            elif record is not None:
                 runs.append(Run(file.parent, record))
-            else:
-                missing.append((str(file.parent), _reason(record)))
     if not runs:
-        raise Refused(", ".join(map(str, folders)), "holds no finished run", "give the folder of a study: multirun/STUDY")
+        where, what = ", ".join(map(str, folders)), "holds no finished run"
+        if missing:
+            what += f", {len(missing)} that are not; {': '.join(missing[0])}"
+            raise Refused(where, what, "mend that and give the sweep's command again")
+        raise Refused(where, what, "give the folder of a study: multirun/STUDY")
     return Study(runs, missing)
+
+
+def _why_not(file: Path, record: dict[str, Any] | None) -> str:
+    """Why a run cannot be compared, or nothing; refuses a record of another schema."""
+    if record is None or not isinstance(version := record.get("schema_version"), int):
+        return f"{RECORD_FILE} is no record: broken JSON, or no status or schema_version in it"
+    if version != SCHEMA_VERSION:
+        fix = "update prepsweep" if version > SCHEMA_VERSION else "run the study anew with this version"
+        raise Refused(str(file), f"has schema version {version}, not {SCHEMA_VERSION}", fix)
+    if record["status"] != "finished":
+        error = record.get("error")
+        return f"{record['status']}: {error['type']}: {error['message']}" if error else str(record["status"])
+    if lacking := [part for part in _PARTS if part not in record]:
+        return f"{RECORD_FILE} lacks {', '.join(lacking)}"
+    try:
+        lacking = [name for name in NEEDED_COLUMNS if name not in pq.read_schema(file.parent / PREDICTIONS_FILE).names]
+    except (OSError, pa.ArrowInvalid):
+        return f"{PREDICTIONS_FILE} is missing or damaged; remove the folder, and the sweep will run it again"
+    return f"{PREDICTIONS_FILE} lacks {', '.join(lacking)}" if lacking else ""
 
 
 def _settings(record: dict[str, Any]) -> dict[str, Any]:
@@ -160,11 +196,6 @@ def _settings(record: dict[str, Any]) -> dict[str, Any]:
     values = dict(override.split("=", 1) for override in record["overrides"] if "=" in override)
     extra = {key.lstrip("+"): value for key, value in values.items() if key.lstrip("+") not in choices}
     return choices | {key: value for key, value in extra.items() if not key.startswith(NOT_AN_ARM)}
-
-
-def _reason(record: dict[str, Any]) -> str:
-    error = record.get("error")
-    return f"{record['status']}: {error['type']}: {error['message']}" if error else str(record["status"])
 
 
 def as_text(value: Any) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,6 @@ from scipy import special, stats
 
 Values = NDArray[np.float64]
 _EXACT_SEEDS = 16  # 2^16 sign patterns are looked at one by one; beyond, a sample of them.
-_DRAWS_AT_ONCE = 2_000_000  # Row numbers of a bootstrap that are held in memory.
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,11 @@ class Effect:
         nearest = delta - abs(self.estimate)
         return max(_beyond(nearest, error, freedom) for error, freedom in self._errors())
 
-    def minimum_detectable(self, *, power: float = 0.8, alpha: float = 0.05) -> float:
-        """Smallest true difference that this many seeds and rows would find with `power`."""
-        return max(error * _quantiles(freedom, power, alpha) for error, freedom in self._errors())
-
     def seeds_needed(self, delta: float, *, power: float = 0.8, alpha: float = 0.05, most: int = 1000) -> int | None:
         """Seeds in all with which a difference of `delta` would be found; None if the rows alone are too few for it."""
         n_seeds = np.arange(max(2, self.n_seeds), most + 1)
         errors = np.sqrt(self.seed_variance / n_seeds + self.row_variance)
-        enough = errors * (special.stdtrit(n_seeds - 1, 1 - alpha / 2) + special.stdtrit(n_seeds - 1, power)) <= delta
+        enough = errors * _quantiles(most, power, alpha)[n_seeds - 1] <= delta
         return int(n_seeds[enough.argmax()]) if enough.any() else None
 
     def further_seeds(self, delta: float, *, power: float = 0.8) -> int | None:
@@ -97,8 +93,11 @@ def _beyond(distance: float, error: float, freedom: float) -> float:
     return float(special.stdtr(freedom, -distance / error))
 
 
-def _quantiles(freedom: float, power: float, alpha: float) -> float:
-    return float(special.stdtrit(freedom, 1 - alpha / 2) + special.stdtrit(freedom, power))
+@lru_cache(maxsize=8)
+def _quantiles(most: int, power: float, alpha: float) -> Values:
+    """How many errors of 0 to `most` - 1 degrees of freedom a difference must be away from 0 to be found with `power`."""
+    freedom = np.arange(most)
+    return np.asarray(special.stdtrit(freedom, 1 - alpha / 2) + special.stdtrit(freedom, power))
 
 
 def crossed_effect(differences: Differences) -> Effect:
@@ -149,13 +148,14 @@ def sign_flip_p(by_seed: Values, *, rng: np.random.Generator | None = None, n_dr
 
     With k seeds it is at least 2 / 2^k: five seeds cannot reach 0.05.
     """
-    seen = abs(by_seed.sum())
+    # Sums of other orders differ in their last digits, squared errors of prices by more than a fixed amount.
+    seen = abs(by_seed.sum()) - 1e-12 * abs(by_seed).sum()
     if len(by_seed) <= _EXACT_SEEDS:
         signs = 2.0 * (np.arange(2 ** len(by_seed))[:, None] >> np.arange(len(by_seed)) & 1) - 1
-        return float(np.mean(abs(signs @ by_seed) >= seen - 1e-12))
+        return float(np.mean(abs(signs @ by_seed) >= seen))
     assert rng is not None, "more than 16 seeds: the signs are drawn"
     signs = rng.choice((-1.0, 1.0), size=(n_draws, len(by_seed)))
-    return float((1 + np.sum(abs(signs @ by_seed) >= seen - 1e-12)) / (1 + n_draws))
+    return float((1 + np.sum(abs(signs @ by_seed) >= seen)) / (1 + n_draws))
 
 
 def unpaired_effect(one: Differences, other: Differences) -> Effect:
@@ -189,33 +189,6 @@ def unpaired_effect(one: Differences, other: Differences) -> Effect:
         row_variance=max(0.0, row_part - rest_part),
         seed_freedom=max(1.0, seed_freedom),
     )
-
-
-def bootstrap_interval(
-    differences: Differences, *, rng: np.random.Generator, n_draws: int = 10_000, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of a bootstrap that draws seeds and rows: the check on `crossed_effect`, and wider.
-
-    A draw weighs each value by how often its seed and its row were drawn (the pigeonhole bootstrap, Owen 2007).
-    """
-    _, rows = np.unique(differences.rows, return_inverse=True)
-    n_seeds, n_rows = int(differences.seeds.max()) + 1, int(rows.max()) + 1
-    sums, counts = np.zeros((n_seeds, n_rows)), np.zeros((n_seeds, n_rows))
-    sums[differences.seeds, rows], counts[differences.seeds, rows] = differences.values, 1.0
-    means = []
-    for _ in range(0, n_draws, n_at_once := min(n_draws, max(1, _DRAWS_AT_ONCE // n_rows))):
-        seed_weights, row_weights = _times_drawn(rng, n_at_once, n_seeds), _times_drawn(rng, n_at_once, n_rows)
-        drawn = np.einsum("dr,dr->d", seed_weights @ counts, row_weights)
-        total = np.einsum("dr,dr->d", seed_weights @ sums, row_weights)
-        means.append(total[drawn > 0] / drawn[drawn > 0])
-    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
-def _times_drawn(rng: np.random.Generator, n_draws: int, n: int) -> Values:
-    """How often each of n is drawn in n draws with replacement, shape (n_draws, n)."""
-    drawn = rng.integers(n, size=(n_draws, n), dtype=np.int32) + n * np.arange(n_draws, dtype=np.int64)[:, None]
-    return np.bincount(drawn.ravel(), minlength=n_draws * n).reshape(n_draws, n).astype(np.float64)
 
 
 def p_better(by_seed: Values) -> float:

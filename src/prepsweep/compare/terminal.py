@@ -27,13 +27,13 @@ def console() -> Console:
 
 
 def summary(found: Findings) -> RenderableType:
-    """All of it; scores and effects in the unit of the score."""
+    """The short of it, the surest and the best first; scores and effects in the unit of the score."""
     unit = found.unit
-    parts: list[RenderableType] = [Text(cut(" ".join(answer(found)), 10 * _CHARACTERS), style="bold"), _verdicts(found.contrasts, found)]
-    parts.append(
-        "Seeds and test rows are crossed random effects; p after Holm over all lines; "
-        f"a difference inside ±{unit.factor * found.delta:.4g} counts as none."
-    )
+    parts: list[RenderableType] = [Text(cut(" ".join(answer(found)), 10 * _CHARACTERS), style="bold")]
+    if found.contrasts:
+        counted = f"a difference inside ±{unit.factor * found.delta:.4g} counts as none"
+        parts.append(_verdicts(found.contrasts, found))
+        parts.append(f"Seeds and test rows are crossed random effects; p after Holm over all lines; {counted}.")
     parts += _lines(
         [
             f"together: {one.name}: {unit.factor * one.effect.estimate:+{unit.exact}} beyond the sum, {together(one)}"
@@ -45,8 +45,8 @@ def summary(found: Findings) -> RenderableType:
     parts += _lines([f"concern: {one.arm + ': ' if one.arm else ''}{one.words}" for one in found.concerns], "yellow")
     parts += _lines([f"left out: {run_dir}: {reason}" for run_dir, reason in found.study.missing], "red")
     parts += _lines([f"nothing can be said of {choice}: {reason}" for choice, reason in found.left_out], "yellow")
-    unpaired = [one for one in found.contrasts if one.n_unpaired]
-    parts += _lines([f"{one.name}: {one.n_unpaired} runs have no partner with their seed and settings" for one in unpaired], "")
+    unpaired = [(one.name, f"{one.n_unpaired} run{'s' * (one.n_unpaired != 1)}") for one in found.contrasts if one.n_unpaired]
+    parts += _lines([f"{name}: {runs} without a partner of the same seed and settings" for name, runs in unpaired], "")
     return Group(*parts)
 
 
@@ -55,7 +55,7 @@ def _sure(found: Findings) -> list[Interaction]:
 
 
 def _lines(texts: Sequence[str], style: str) -> list[Text]:
-    # A path is not broken: it can be copied.
+    # A path is not broken: it can be copied. Whoever prints must not crop it either.
     shown = [Text(cut(text, _CHARACTERS), style=style, no_wrap=True, overflow="ignore") for text in texts[:_MAX_LINES]]
     return shown + ([Text(f"and {len(texts) - _MAX_LINES} more", style=style)] if len(texts) > _MAX_LINES else [])
 
@@ -84,7 +84,7 @@ def _arms(arms: Sequence[ArmCost], metric: str, unit: Unit) -> Table:
     table = _table("\nArms", ("arm",))
     for name in ("runs", f"mean {metric}", "sd over seeds", "steps", "seconds"):
         table.add_column(name, justify="right")
-    for arm in arms[:_MAX_ARMS]:
+    for arm in sorted(arms, key=lambda arm: -arm.mean)[:_MAX_ARMS]:
         spread = "·" if arm.sd is None else f"{unit.factor * arm.sd:{unit.exact}}"
         numbers = (str(arm.n_runs), f"{unit.factor * arm.mean:{unit.exact}}", spread, f"{arm.steps:.0f}", f"{arm.seconds:.0f}")
         table.add_row(_name(arm.arm or "(one arm)"), *numbers)

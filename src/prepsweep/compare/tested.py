@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+NEEDED_COLUMNS = ("uid", "label", "prediction")
 _OF_ANSWERS = ("answer_loss", "answer_tokens")
-_COLUMNS = ("uid", "label", "prediction", "length", *_OF_ANSWERS)
+_COLUMNS = (*NEEDED_COLUMNS, "length", *_OF_ANSWERS)
 
 
 @dataclass(frozen=True)

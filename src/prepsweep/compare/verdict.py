@@ -28,7 +28,7 @@ def verdict(effect: Effect, *, p_adjusted: float, delta: float) -> Verdict:
     `p_adjusted` is the p of no difference, adjusted for the family (Holm): at most 0.05 gives "helps" or "hurts".
     Otherwise "equivalent" if the difference is inside ±`delta` at 0.05; "needs N seeds" if it is not, N seeds would find
     a difference of `delta`, and that is more than there are; "no evidence" if no number of seeds would, since the test
-    rows are too few, or there are enough already.
+    rows are too few, or if there are enough already and the difference is about as large as `delta`.
     """
     if p_adjusted <= ALPHA:
         return Verdict("helps" if effect.estimate > 0 else "hurts")

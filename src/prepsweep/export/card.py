@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from prepsweep.compare.findings import find
-from prepsweep.compare.measures import MEASURES, TASKS, default_delta, metric_of
+from prepsweep.compare.measures import MEASURES, TASKS
 from prepsweep.compare.records import Run, read_studies
 from prepsweep.compare.report import JSON_FILE
 from prepsweep.compare.report.document import document
@@ -28,16 +28,17 @@ CARD_FILE = "README.md"
 _Z95 = 1.96
 _PLACE = re.compile(r"(?<![\w:/.-])(?:~|\.{1,2})?/[^\s,;'\"\]]*")
 _AUTO = {TAGS: "AutoModelForTokenClassification"}
+_TITLES = {TAGS: "A tagger of words", "number": "A model that gives texts a number"}
 _NOT_KNOWN = "The run record of this model is not beside it: its data, preparation and scores are not known."
 
 
 def card(predictor: Predictor, record: Mapping[str, Any] | None, run_dir: Path, *, study: Path | None, files: Sequence[str]) -> str:
     """The card; `record` is that of the run in `run_dir`, `study` the one whose verdicts it tells, `files` what was checked of ONNX."""
-    parts = [_header(predictor, record), "# A text classifier, fine-tuned with prepsweep"]
+    parts = [_header(predictor, record), f"# {_TITLES.get(predictor.kind, 'A text classifier')}, fine-tuned with prepsweep"]
     if record is None:
         parts.append(_NOT_KNOWN)
     else:
-        parts += [_data(record), _preparation(record), _training(record), _scores(record, run_dir)]
+        parts += [_data(record), _preparation(record), _training(record), _scores(record, run_dir, predictor.preparation.decision)]
     parts += [_verdicts(study)] if study else []
     parts += ["## ONNX\n\n" + "\n".join(f"- {line}" for line in files)] if files else []
     return "\n\n".join([*parts, _limits(predictor), _loading(predictor)]) + "\n"
@@ -52,9 +53,7 @@ def study_report(study: Path) -> dict[str, Any]:
             return {"answer": list(found["answer"]), "contrasts": list(found["contrasts"])}
         except (ValueError, KeyError, TypeError) as error:
             raise Refused(str(file), "is no report of compare", "run prepsweep compare again") from error
-    runs = read_studies([study])
-    metric = metric_of(runs, None)
-    return document(find(runs, metric=metric, delta=default_delta(runs.runs, metric), baselines={}, by=[]))
+    return document(find(read_studies([study]), metric=None, delta=None, baselines={}, by=[]))
 
 
 def without_places(text: str) -> str:
@@ -67,7 +66,8 @@ def _header(predictor: Predictor, record: Mapping[str, Any] | None) -> str:
     values: dict[str, Any] = {"library_name": "transformers"}
     values |= {"pipeline_tag": "token-classification" if is_tags else "text-classification", "tags": ["prepsweep"]}
     base = record["config"]["model"]["name"] if record else ""
-    if re.fullmatch(r"[\w.-]+/[\w.-]+", base):
+    # A folder beside can be named as a model of the hub is.
+    if re.fullmatch(r"[\w.-]+/[\w.-]+", base) and not Path(base).is_dir():
         values["base_model"] = base
     return f"---\n{yaml.safe_dump(values, sort_keys=False, allow_unicode=True)}---"
 
@@ -103,21 +103,25 @@ def _preparation(record: Mapping[str, Any]) -> str:
 def _training(record: Mapping[str, Any]) -> str:
     budget, model, versions = record["budget"], record["config"]["model"], record["environment"]["versions"]
     seeds = ", ".join(f"{name} {seed}" for name, seed in record["seeds"].items())
-    base = without_places(model["name"])
+    base, n_averaged = without_places(model["name"]), record["metrics"]["val"].get("n_averaged")
+    method = record["config"]["method"]["_target_"].rpartition(".")[2]
+    kept = f"the mean of those at the last {n_averaged} looks at dev, which was" if n_averaged else "those that were"
     return (
-        f"## Training\n\nBase model: {base}. Seeds: {seeds}. {budget['steps']:,} steps, {budget['examples_seen']:,} examples, "
-        f"learning rate {model['learning_rate']:g}, batch size {model['batch_size']}; the weights are those that were best on dev.\n\n"
+        f"## Training\n\nBase model: {base}, method {method}. Seeds: {seeds}. {budget['steps']:,} steps, "
+        f"{budget['examples_seen']:,} examples, learning rate {model['learning_rate']:g}, batch size {model['batch_size']}; "
+        f"the weights are {kept} best on dev.\n\n"
         f"Run `{record['run_id']}`, with " + ", ".join(f"{name} {versions[name]}" for name in ("prepsweep", "transformers", "torch")) + "."
     )
 
 
-def _scores(record: Mapping[str, Any], run_dir: Path) -> str:
+def _scores(record: Mapping[str, Any], run_dir: Path, decided: Collection[str]) -> str:
+    """The scores; what was `decided` on dev or by the labels of train stands among them in the record, and is none."""
     test, dev = record["metrics"]["test"], record["metrics"]["val"]
     intervals = _intervals(record, run_dir)
     rows = [
         (name, f"{value:.4f}", intervals.get(name, ""), f"{dev[name]:.4f}")
         for name, value in test.items()
-        if isinstance(value, float) and name in dev
+        if isinstance(value, float) and name in dev and name not in decided
     ]
     per_class = [
         (name, *(f"{cell[key]:.3f}" for key in ("precision", "recall", "f1")), f"{cell['support']:,}")
@@ -172,9 +176,18 @@ def _loading(predictor: Predictor) -> str:
     pair = " --pair-column SECOND" if predictor.preparation.pairs else ""
     return (
         f"## Use\n\nWith texts prepared as in training:\n\n```\npip install prepsweep\nprepsweep predict FOLDER rows.csv{pair}\n```\n\n"
-        f"The bare model, whose texts must be prepared first:\n\n```python\nfrom transformers import {auto}, AutoTokenizer\n\n"
+        f"The bare model, whose texts must be prepared first{_decided(predictor)}:\n\n"
+        f"```python\nfrom transformers import {auto}, AutoTokenizer\n\n"
         f'model = {auto}.from_pretrained("FOLDER")\ntokenizer = AutoTokenizer.from_pretrained("FOLDER")\n```'
     )
+
+
+def _decided(predictor: Predictor) -> str:
+    """What makes an answer of the logits of the bare model, where that is not the highest."""
+    decision = predictor.preparation.decision
+    if predictor.kind == "number" and decision:
+        return f" and whose number is {decision['label_mean']!r} + {decision['label_deviation']!r} * logit"
+    return f" and whose labels have a sigmoid(logit) of at least {decision['threshold']!r}" if "threshold" in decision else ""
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

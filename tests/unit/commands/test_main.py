@@ -23,6 +23,19 @@ def test_help_has_a_line_for_each_command(capsys: pytest.CaptureFixture[str]) ->
         assert re.search(rf"^  {name} +[A-Z].{{20,}}\.$", shown, re.MULTILINE), name
 
 
+@pytest.mark.parametrize("called", ["train(['--help'])", "main(['catalogue'])"])
+def test_a_reader_who_has_enough_is_no_error(called: str) -> None:
+    """`python train.py --help | head -1`."""
+    said = subprocess.Popen(
+        [sys.executable, "-c", f"import sys; from prepsweep.cli import main, train; sys.exit({called})"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert said.stdout is not None
+    said.stdout.close()
+    assert (said.communicate(timeout=60)[1], said.returncode) == (b"", 0)
+
+
 def test_no_command_at_all_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "usage: prepsweep COMMAND" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def record_of(
             **prepared(classes, choices, n_test={name: int((labels == place).sum()) for place, name in enumerate(classes)}),
             "leaks": [],
         },
-        "metrics": {"val": val, "test": test, "val_curve": curve([0.7, 0.7])},
+        "metrics": {"monitor": "macro_f1", "val": val, "test": test, "val_curve": curve([0.7, 0.7])},
         "budget": {
             "kind": budget,
             "epochs": 4,

@@ -60,8 +60,23 @@ def test_many_missing_classes_are_one_concern(tmp_path: Path) -> None:
     confusion = np.zeros((20, 20), dtype=int)
     confusion[:, :2] = 5  # Two classes alone are predicted.
     said = {"data": {"classes": names}, "metrics": {"test": {"macro_f1": 0.1, "confusion": confusion.tolist()}}}
-    (concern,) = adequacy(write_arms(tmp_path, {"none": lambda _: said}), metric="macro_f1")
+    (concern,) = (one for one in adequacy(write_arms(tmp_path, {"none": lambda _: said}), metric="macro_f1") if one.kind != "few test rows")
     assert concern.words == "5 of 5 runs never predict 'intent 02', 'intent 03', 'intent 04' and 15 more"
+
+
+def test_few_test_rows_are_named_by_the_class_where_macro_f1_asks_it(tmp_path: Path) -> None:
+    rows = Rows(40)
+    rows.labels = np.array([0] * 20 + [1] * 18 + [2] * 2)
+    for name, some in (("rare", rows), ("tiny", Rows(29, shares=(0.6, 0.4, 0.0)))):
+        for seed in range(2):
+            write_predictions(tmp_path / name, some, some.labels, choices={"augment": "none"}, seed=seed)
+    rare, tiny = (read_studies([tmp_path / name]) for name in ("rare", "tiny"))
+    (concern,) = adequacy(rare, metric="macro_f1")
+    assert (concern.kind, concern.arm) == ("few test rows", "")
+    assert concern.words.startswith("few test rows of 'plot' (2): single")
+    assert not adequacy(rare, metric="accuracy")
+    kinds = [concern.words for concern in adequacy(tiny, metric="accuracy") if concern.kind == "few test rows"]
+    assert kinds == ["few test rows (29): with fewer than 30 intervals and p are rough"]
 
 
 def taking(steps: int, *, f1: float, late: float = 0.0) -> Callable[[int], dict[str, Any]]:

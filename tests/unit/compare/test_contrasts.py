@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from prepsweep.cli import main
 from prepsweep.compare.contrasts import Contrast, contrasts, left_out
 from prepsweep.compare.records import read_studies
 from prepsweep.errors import Refused
-from tests.unit.compare.made_study import Rows, fail, write_run
+from tests.unit.compare.made_study import Rows, fail, write_predictions, write_run
 
 ROWS, OTHER_ROWS = Rows(400), Rows(400, seed=1)
 
@@ -74,12 +75,81 @@ def test_bad_input_is_one_line(tmp_path: Path, study_dir: Path, capsys: pytest.C
         ([str(study_dir), "--metric", "macro_f2"], "did you mean 'macro_f1'"),
         ([str(study_dir), "--baseline", "augment"], "is not group=choice"),
         ([str(study_dir), "--baseline", "augment=eeda"], "augment=eeda was not run"),
-        ([str(study_dir), "--delta", "0"], "must be above 0"),
+        ([str(study_dir), "--baseline", "agument=none"], "did you mean 'augment'"),
+        ([str(study_dir), "--baseline", "model=x"], "model=x was not run"),
+        ([str(study_dir), "--baseline", "augment=none,augment=eda"], "names two choices of a group"),
+        ([str(study_dir), "--delta", "0"], "must be a number above 0"),
+        ([str(study_dir), "--delta", "inf"], "must be a number above 0"),
     ):
         assert main(["compare", *arguments]) == 2
         said = capsys.readouterr().err
         assert message in said
         assert said.count("\n") == 1
+
+
+def test_a_choice_with_commas_can_be_the_baseline(tmp_path: Path) -> None:
+    for seed in range(2):
+        for clean in ("none", "[html,pii]"):
+            write_run(tmp_path / "x", ROWS, choices={"clean": clean}, seed=seed, p_right=0.7)
+    assert main(["compare", str(tmp_path / "x"), "--baseline", "clean=[html,pii],model=minilm"]) == 0
+    (found,) = json.loads((tmp_path / "x" / "compare" / "report.json").read_bytes())["contrasts"]
+    assert (found["choice"], found["baseline"]) == ("none", "[html,pii]")
+
+
+def test_runs_that_cannot_be_read_are_listed_and_left_out(study_dir: Path) -> None:
+    (study_dir / "eda-none-0" / "predictions.parquet").unlink()
+    (study_dir / "eda-none-1" / "predictions.parquet").write_bytes(b"PAR1 cut off")
+    (study_dir / "eda-none-2" / "run.json").write_text('{"status": "finished"')
+    file = study_dir / "eda-none-3" / "run.json"
+    record = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({key: value for key, value in record.items() if key != "cost"}))
+    file = study_dir / "eda-none-4" / "predictions.parquet"
+    pq.write_table(pq.read_table(file).drop_columns("label"), file)
+    study = read_studies([study_dir])
+    assert (len(study.runs), {Path(run_dir).name: reason for run_dir, reason in study.missing}) == (
+        19,
+        {
+            "eda-none-0": "predictions.parquet is missing or damaged; remove the folder, and the sweep will run it again",
+            "eda-none-1": "predictions.parquet is missing or damaged; remove the folder, and the sweep will run it again",
+            "eda-none-2": "run.json is no record: broken JSON, or no status or schema_version in it",
+            "eda-none-3": "run.json lacks cost",
+            "eda-none-4": "predictions.parquet lacks label",
+        },
+    )
+
+
+def test_where_all_runs_failed_the_first_reason_is_told(study_dir: Path) -> None:
+    for run_dir in study_dir.iterdir():
+        fail(run_dir, "OSError", "disk full")
+    with pytest.raises(Refused, match="24 that are not; .*/eda-none-0: failed: OSError: disk full"):
+        read_studies([study_dir])
+
+
+def test_a_record_of_a_later_version_asks_for_that_version(study_dir: Path) -> None:
+    file = study_dir / "eda-none-0" / "run.json"
+    for version, fix in ((2, "update prepsweep"), (0, "run the study anew")):
+        file.write_text(json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"schema_version": version}))
+        with pytest.raises(Refused, match=f"has schema version {version}, not 1. fix: {fix}"):
+            read_studies([study_dir])
+
+
+def test_a_study_given_twice_or_by_a_link_is_read_once(study_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(study_dir)
+    for folders in ([study_dir, study_dir], [study_dir, tmp_path / "link"]):
+        assert (only(folders), only(folders).n_repeats) == (only([study_dir]), 0)
+
+
+def test_a_handful_of_test_rows_says_nothing(tmp_path: Path) -> None:
+    """Rows that all agree have no variance: two rows gave p = 0."""
+    for n_rows, n_contrasts in ((1, 0), (5, 0), (6, 1)):
+        rows, folder = Rows(n_rows), tmp_path / str(n_rows)
+        for seed in range(3):
+            write_predictions(folder, rows, rows.labels, choices={"augment": "eda"}, seed=seed)
+            write_predictions(folder, rows, (rows.labels + 1) % 3, choices={"augment": "none"}, seed=seed)
+        study = read_studies([folder])
+        assert len(contrasts(study, metric="accuracy", delta=0.01, baselines={})) == n_contrasts
+        said = f"its test has {n_rows} row{'s' * (n_rows > 1)}; 6 are the least"
+        assert left_out(study, baselines={}) == [("augment=eda", said)] * (1 - n_contrasts)
 
 
 def only(folders: list[Path], name: str = "augment=eda") -> Contrast:
@@ -135,7 +205,7 @@ def test_what_cannot_be_compared_is_named_with_the_reason(study_dir: Path) -> No
     assert {one.name for one in contrasts(study, metric="accuracy", delta=0.01, baselines={})} == {"augment=eda", "balance=oversample"}
     assert left_out(study, baselines={}) == [
         ("augment=apart", "was run in none of the settings of augment=none"),
-        ("augment=once", "augment=once has one seed in the settings that both were run in; two are the least"),
+        ("augment=once", "augment=once has one seed in the settings that both were run in; two are the least, 'seed=range(5)' gives five"),
         ("balance=other", "was run in none of the settings of balance=none"),
     ]
 

@@ -52,12 +52,13 @@ def test_frames_that_cannot_be_compared_are_refused_in_one_line(frame: pd.DataFr
         (frame.drop(columns="augment"), {}, "no factor in the columns"),
         (frame.rename(columns={"augment": "study"}), {}, "no factor in the columns study"),
         (frame, {"metric": "macro_f2"}, "macro_f1"),
-        (frame, {"delta": 0}, "must be above 0"),
+        (frame, {"delta": 0}, "must be a number above 0"),
         (frame.iloc[:0], {}, "a value is missing"),
         (frame.assign(label=frame["label"].where(frame.index > 0)), {}, "a value is missing"),
         (pd.concat([frame, frame.iloc[:1]]), {}, "twice"),
         (frame.assign(seed=range(len(frame))), {}, "several seeds or choices"),
         (frame, {"baselines": {"augment": "eeda"}}, "was not run"),
+        (frame, {"baselines": {"agument": "none"}}, "did you mean 'augment'"),
         (frame.iloc[1:], {}, "was tested on other rows"),
     ):
         with pytest.raises(Refused, match=message) as refused:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import urllib.parse
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from prepsweep.compare.report.flow import drawn, flows
 from prepsweep.compare.report.markdown import code
 from prepsweep.compare.report.scale import scale_of
 from prepsweep.compare.report.tables import Column, Table
+from prepsweep.compare.statistics import Effect
 from tests.unit.compare.made_study import fail, make_study
 
 HOSTILE = "<script>alert('x')</script>\u202e\x1b[31m|`{{ 7 * 7 }}${seed}"
@@ -52,15 +54,26 @@ def test_the_answer_says_what_to_do_first(found: Findings) -> None:
     )
     assert any(sentence.startswith("augment=eda (−") and sentence.endswith("hurts.") for sentence in said)
     assert any(re.match(r"Not settled yet: augment=synonym \(needs \d+ seeds\)", sentence) for sentence in said)
-    assert said[-1] == "1 run did not finish and is left out."
+    assert said[-1] == "1 run did not finish or cannot be read, and is left out."
 
 
 def test_where_nothing_helps_it_says_so(tmp_path: Path) -> None:
     folder = make_study(tmp_path / "same", augment=("none", "duplicate"), balance=("none",), n_seeds=2, n_rows=90)
     assert answer(found_in(folder))[0] == "No choice is shown to help."
     alone = make_study(tmp_path / "alone", augment=("none",), balance=("none",), n_seeds=1, n_rows=30)
-    assert answer(found_in(alone)) == ["There is nothing to compare: no two choices were run with two seeds or more."]
+    assert answer(found_in(alone)) == ["There is nothing to compare.", "All runs made the same choices."]
     assert len(write_report(found_in(alone), tmp_path / "out", command="x")) == 3
+
+
+def test_an_effect_as_large_as_delta_is_not_blamed_on_the_test_rows(found: Findings) -> None:
+    one = found.contrasts[0]
+    near = replace(one, effect=Effect(0.007, 0.0032, 9.0, 10, 5e-5, 5e-6), p_adjusted=0.3)
+    few_rows = replace(one, choice="eda", effect=Effect(0.007, 0.05, 9.0, 10, 1e-5, 2e-3), p_adjusted=0.9)
+    assert [str(some.verdict) for some in (near, few_rows)] == ["no evidence", "no evidence"]
+    assert answer(replace(found, contrasts=[near, few_rows], concerns=[]))[1:3] == [
+        "For augment=eda the test rows are too few to tell.",
+        "augment=backtranslate changed the score by about 1 point, too little to be sure.",
+    ]
 
 
 def test_the_json_is_what_its_schema_says(found: Findings, study_dir: Path, tmp_path: Path) -> None:
@@ -69,7 +82,7 @@ def test_the_json_is_what_its_schema_says(found: Findings, study_dir: Path, tmp_
     schema = json.loads(files("prepsweep.compare.report").joinpath(SCHEMA_FILE).read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(document, schema)
-    assert [one["verdict"] for one in document["contrasts"]] == ["helps", "hurts", "needs more seeds", "helps"]
+    assert [one["verdict"] for one in document["contrasts"]] == ["helps", "hurts", "helps", "needs more seeds"]
     assert len(document["runs"]) == 39
     assert document["missing"] == [{"run_dir": str(study_dir / f"{10:012x}"), "reason": "failed: OutOfMemoryError: no memory left"}]
     assert document["runs"][0]["command"].startswith("python train.py data=csv data.path=reviews.csv augment=backtranslate")
@@ -182,7 +195,8 @@ def test_the_command_writes_and_says_where(study_dir: Path, tmp_path: Path, caps
     assert "Use augment=backtranslate" in shown
     assert re.search(r"augment=eda +none +-\d.* hurts", shown)
     assert f"left out: {study_dir / f'{10:012x}'}: failed: OutOfMemoryError: no memory left" in shown
-    assert "1 runs have no partner" in shown
+    assert "1 run without a partner" in shown
+    assert "in the last 52 steps; try more epochs\n" in shown, "a line longer than the screen is whole"
     assert f"report: {tmp_path / 'new' / 'out' / 'report.html'}" in shown
     assert sorted(file.name for file in (tmp_path / "new" / "out").iterdir()) == ["report.html", "report.json", "report.md"]
     assert "effect on accuracy" in (tmp_path / "new" / "out" / "report.md").read_text(encoding="utf-8")
@@ -194,7 +208,7 @@ def test_a_refused_command_writes_nothing(study_dir: Path, tmp_path: Path, capsy
     for arguments, message in (
         (["--out", str(taken)], f"cannot write to {taken}"),
         (["--metric", "f2", "--out", str(tmp_path / "a")], "no metric 'f2'"),
-        (["--delta", "-1", "--out", str(tmp_path / "a")], "must be above 0"),
+        (["--delta", "-1", "--out", str(tmp_path / "a")], "must be a number above 0"),
         (["--baseline", "augment=x", "--out", str(tmp_path / "a")], "was not run"),
         (["--watching"], "did you mean '--watch'?"),
     ):

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from prepsweep.compare.measures import with_minus
 from prepsweep.csv_cells import neutralise
 
 Cell = str | float | None
@@ -62,9 +63,7 @@ def written(cell: Cell, form: str) -> str:
         return "·"
     if not form:
         return str(cell)
-    text = format(cell, form)
-    # What rounds to nothing has no sign.
-    return text.replace("-", "−") if text.strip("+-0.,") else text.strip("+-")
+    return with_minus(format(cell, form))
 
 
 def _guarded(cells: Sequence[Cell]) -> list[Cell]:
