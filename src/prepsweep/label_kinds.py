@@ -49,13 +49,18 @@ def labels_of(cfg: DictConfig) -> Labels | None:
     return None if cfg.task.labels is None else instance(cfg.task.labels, "task.labels")
 
 
+def kind_of(cfg: DictConfig) -> str:
+    """What a label is to the task of a run, one of `schema.ALL_KINDS`."""
+    labels = labels_of(cfg)
+    return ONE_CLASS if labels is None else labels.kind
+
+
 def refuse_unfit(cfg: DictConfig, stages: Iterable[Stage]) -> None:
     """Refuse a source or stage that cannot work on what the task's labels are."""
-    labels = labels_of(cfg)
-    kind = ONE_CLASS if labels is None else labels.kind
+    kind = kind_of(cfg)
     for stage in stages:
         if stage.group == "data":
-            if labels is not None and stage.spec.get("labels") is None:
+            if kind != ONE_CLASS and stage.spec.get("labels") is None:
                 fix = "use data=csv, jsonl, parquet, conll, conversations or hub"
                 raise Refused("data", f"{stage.name} has {ONE_CLASS}, the task needs {kind}", fix)
             continue

@@ -7,7 +7,7 @@ import re
 import unicodedata
 import warnings
 from functools import cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from prepsweep.errors import Refused, nearest
@@ -56,17 +56,17 @@ def load_segmenter(segmenter: str) -> None:
 
 
 def _with_marks(parts: list[str]) -> list[str]:
-    joined: list[str] = []
+    # Where a word begins: joined once at the end, because a text in Thai can be one word.
+    starts: list[int] = []
     inside = False  # Whether the part before ended with a mark, so that letters behind it are of the same word.
-    for part in parts:
+    for place, part in enumerate(parts):
+        head = parts[starts[-1]] if starts else " "
         mark = len(part) == 1 and (part in _JOINERS or unicodedata.category(part)[0] == "M")
-        goes_on = inside and part[0].isalnum() and joined[-1][0].isalnum() and not SPACELESS.match(part)
-        if joined and (goes_on or (mark and not joined[-1].isspace())):
-            joined[-1] += part
-        else:
-            joined.append(part)
+        goes_on = inside and part[0].isalnum() and head[0].isalnum() and not SPACELESS.match(part)
+        if not goes_on and (not mark or head.isspace()):
+            starts.append(place)
         inside = mark
-    return joined
+    return ["".join(parts[start:end]) for start, end in pairwise([*starts, len(parts)])]
 
 
 def _with_han_words(parts: list[str]) -> list[str]:

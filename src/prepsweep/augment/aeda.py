@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from prepsweep.augment.values import check_whole
-from prepsweep.augment.word_edits import SPACELESS_WORD, Draws, Pieces, make_edited
+from prepsweep.augment.word_edits import CLOSES, SPACE, SPACELESS_WORD, Draws, Pieces, make_edited
 from prepsweep.segmentation import check_segmenter, load_segmenter
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def aeda(dataset: Dataset, *, seed: int, segmenter: str, n_aug: int, num_proc: i
     space behind it, at most one to a word, as in the authors' code (which cuts at spaces and draws up to 0.3 words + 1;
     this is the paper's rule). Before Han and kana it is the full-width mark without a space. No word is lost, moved or
     changed, so this is the augmentation least likely to flip a label; where marks carry it ("great!" or "great?"), they
-    can. A text without words leaves as `unchanged`.
+    can. A mark stands only at a space, so that 3.14, "it 's" and addresses stay whole; a text without words leaves as
+    `unchanged`.
     """
     check(segmenter=segmenter, n_aug=n_aug)
     load_segmenter(segmenter)
@@ -42,9 +43,13 @@ def _marked(pieces: Pieces, draws: Draws) -> pa.StringArray:
     text_of, number, counts = pieces.text_of, pieces.number, pieces.counts
     # Draw 0 is a text's, the others its words'.
     n_marked = 1 + (draws(np.arange(len(counts)), 0) * np.maximum(1, counts // 3)).astype(np.intp)
-    turns = np.lexsort((draws(text_of, 1 + 2 * number), text_of))
-    # In the order of turns the texts lie as before, so a turn's number in its text is the number of the word at its place.
-    chosen = np.sort(turns[number < n_marked[text_of]])
+    before, own = pieces.kinds[pieces.words - 1], pieces.kinds[pieces.words]
+    free = np.flatnonzero(np.isin(before, (SPACE, CLOSES, SPACELESS_WORD)) | (own == SPACELESS_WORD))
+    texts = text_of[free]
+    turns = free[np.lexsort((draws(texts, 1 + 2 * number[free]), texts))]
+    # In the order of turns the texts lie as before, so this is the turn of the word at each place.
+    turn = np.arange(len(free)) - np.searchsorted(texts, texts)
+    chosen = np.sort(turns[turn < n_marked[texts]])
     marks = (draws(text_of[chosen], 2 + 2 * number[chosen]) * _N_MARKS).astype(np.intp)
     words = pieces.words[chosen]
     marks[pieces.kinds[words] == SPACELESS_WORD] += _N_MARKS

@@ -28,6 +28,12 @@ def pick(items: Sequence[Item], draw: Draw) -> Item:
     return items[int(draw() * len(items))]
 
 
+def two_of(items: Sequence[Item], draw: Draw) -> tuple[Item, Item]:
+    """Two different places of `items`: what `shuffled` gives for the first two, without a copy of all."""
+    first, second = int(draw() * len(items)), 1 + int(draw() * (len(items) - 1))
+    return items[first], items[0 if second == first else second]
+
+
 def in_random_order(items: Sequence[Item], draw: Draw) -> Iterator[Item]:
     """`items` in random order, a draw for each that is taken."""
     order, n_items = list(items), len(items)

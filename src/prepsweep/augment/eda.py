@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from prepsweep.augment.children import make_children
-from prepsweep.augment.draws import Draw, pick, shuffled
+from prepsweep.augment.draws import Draw, pick, shuffled, two_of
 from prepsweep.augment.edits import delete_words
 from prepsweep.augment.inflect import match_case
 from prepsweep.augment.tagger import STOP_WORDS
@@ -143,7 +143,7 @@ def _swap(child: list[str], places: list[int], n_edits: int, draw: Draw) -> None
     if len(places) == 1:
         return
     for _ in range(n_edits):
-        first, second = shuffled(places, draw, n_first=2)
+        first, second = two_of(places, draw)
         child[first], child[second] = child[second], child[first]
 
 

@@ -27,6 +27,7 @@ _ENDS = ".!?…:;"
 _ABBREVIATIONS = word_set("mr mrs ms dr st jr sr vs prof gen col sen rep rev capt lt")
 # Verbs with too many meanings for any synonym to fit.
 _LIGHT = word_set("be come do get give go have make put take")
+_OBJECTS = word_set("me you him her it us them")
 _PLAIN_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _VOWEL = re.compile(r"[aeiou]|.y")
 _ONLY_PLURAL = re.compile(r"[^isu]s$")
@@ -153,8 +154,10 @@ class Replacer:
         pairs, lemma = self._wordnet.pairs, tagged.reading.lemma
         if at and f"{words[at - 1].lower}_{lemma}" in pairs:
             return True
-        behind = words[at + 1].lower if at + 1 < len(words) else ""
-        return f"{lemma}_{behind}" in pairs or f"{tagged.word}_{behind}" in pairs
+        behind = [word.lower for word in words[at + 1 : at + 3]] + ["", ""]
+        # "rip me off" is the verb "rip off".
+        other = behind[behind[0] in _OBJECTS]
+        return f"{lemma}_{other}" in pairs or f"{tagged.word}_{other}" in pairs
 
     def _is_name(self, place: int, parts: list[str]) -> bool:
         """Whether the capital of the word at `place` is that of a name; a text all in capitals has no names."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from prepsweep.errors import Refused, nearest
+from prepsweep.label_spellings import folded
 from prepsweep.lineage import Result, table_of, with_column
 from prepsweep.schema import ONE_CLASS
 
@@ -66,9 +67,9 @@ def _one_spelling(counts: Mapping[str, int]) -> dict[str, str]:
     """Label as it is → its one spelling, before the mapping."""
     spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for label, n_rows in counts.items():
-        spellings[_tidy(label).casefold()][_tidy(label)] += n_rows
+        spellings[folded(label)][_tidy(label)] += n_rows
     best = {folded: min(found, key=lambda name: (-found[name], name)) for folded, found in spellings.items()}
-    return {label: best[_tidy(label).casefold()] for label in counts}
+    return {label: best[folded(label)] for label in counts}
 
 
 def _tidy(label: str) -> str:

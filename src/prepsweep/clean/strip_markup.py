@@ -20,7 +20,8 @@ _BLOCK = (
 )
 # Attributes must have a value: "a <b and c> d" is no tag.
 _ATTRIBUTES = r"""(?:\s+[\w:.-]+\s*=\s*(?:"[^"]*"|'[^']*'|[^\s<>"']+))*\s*/?"""
-_UNSEEN = re.compile(rf"<!--.*?-->|<(script|style){_ATTRIBUTES}>.*?</\1\s*>", re.DOTALL | re.IGNORECASE)
+_OPENING = re.compile(rf"<!--|<(script|style){_ATTRIBUTES}>", re.IGNORECASE)
+_CLOSING = {None: re.compile("-->")} | {tag: re.compile(rf"</{tag}\s*>", re.IGNORECASE) for tag in ("script", "style")}
 _INLINE_TAG = re.compile(rf"</?(?:{_INLINE}){_ATTRIBUTES}>", re.IGNORECASE)
 _BLOCK_TAG = re.compile(rf"</?(?:{_BLOCK}){_ATTRIBUTES}>", re.IGNORECASE)
 
@@ -36,8 +37,23 @@ def strip_markup(dataset: Dataset, *, num_proc: int) -> Dataset:
 
 def _strip(text: str) -> str:
     if "<" in text:
-        shown = _INLINE_TAG.sub("", _UNSEEN.sub(" ", text))
+        shown = _INLINE_TAG.sub("", _seen(text))
         parts = _BLOCK_TAG.split(shown)
         if len(parts) > 1 or shown != text:
             text = " ".join(filter(None, (part.strip() for part in parts)))
     return html.unescape(text) if "&" in text else text
+
+
+def _seen(text: str) -> str:
+    """`text` with a space for each comment, script and style that is closed; what is not closed is looked for once, not at each opening."""
+    parts, done, open_for_good = list[str](), 0, set[str | None]()
+    for opening in _OPENING.finditer(text):
+        kind = opening[1] and opening[1].lower()
+        if opening.start() < done or kind in open_for_good:
+            continue
+        if closing := _CLOSING[kind].search(text, opening.end()):
+            parts.append(text[done : opening.start()])
+            done = closing.end()
+        else:
+            open_for_good.add(kind)
+    return " ".join([*parts, text[done:]])

@@ -8,11 +8,13 @@ from prepsweep.cache import Cache
 from prepsweep.commands import Arguments, console
 from prepsweep.errors import Refused
 from prepsweep.flow import run
+from prepsweep.label_kinds import kind_of
 from prepsweep.lineage import table_of
 from prepsweep.profile import facts_of, suggestions_from, tried
 from prepsweep.profile.terminal import print_profile
 from prepsweep.profile.tokens import token_facts
 from prepsweep.publish import write_atomically
+from prepsweep.schema import ONE_CLASS
 from prepsweep.stages import source_of
 from prepsweep.walk import configured
 
@@ -33,6 +35,8 @@ def main(argv: list[str]) -> int:
     table = table_of(source.dataset).combine_chunks()
     facts = facts_of(table) | {"tokens": token_facts(table, cfg), "stages": tried(overrides, source, cache)}
     if asked.baseline:
+        if (kind := kind_of(cfg)) != ONE_CLASS:
+            raise Refused("--baseline", f"classifies texts of one class, and these rows have {kind}", "leave it out")
         from prepsweep.profile.baseline import baseline
 
         facts["baseline"] = baseline(table)

@@ -77,7 +77,7 @@ def _evidence(steps: list[Step]) -> pa.Table:
 
 def _print_table(table: pa.Table, n_rows: int) -> None:
     """Columns that say something (a weight that is 1 everywhere does not), each text in one line and cut."""
-    columns = [name for name in table.column_names if pc.unique(table.column(name)).to_pylist() not in ([None], [_PLAIN.get(name)])]
+    columns = [name for name in table.column_names if _says_something(name, table.column(name))]
     shown = Table(box=None, pad_edge=False)
     for name in columns:
         shown.add_column(cut(name, 40), ratio=1 if name == "text" else None, overflow="fold")
@@ -87,6 +87,12 @@ def _print_table(table: pa.Table, n_rows: int) -> None:
     if columns:
         out.print(shown)
     out.print(f"{len(table):,} of {n_rows:,} rows" + ("; --limit N shows more" if len(table) < n_rows else ""))
+
+
+def _says_something(name: str, column: pa.ChunkedArray) -> bool:
+    if pa.types.is_nested(column.type):
+        return bool(column.null_count < len(column))
+    return pc.unique(column).to_pylist() not in ([None], [_PLAIN.get(name)])
 
 
 def _cell(name: str, value: object) -> str:

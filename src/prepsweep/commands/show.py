@@ -62,7 +62,8 @@ def _steps(stage: str, targets: list[str]) -> list[Step]:
 
 def _with_stage(group: str, name: str, overrides: list[str]) -> list[str]:
     """The overrides, and the stage put in where the configuration lacks it and nobody says what the group holds."""
-    cfg: DictConfig = configured(overrides)
+    # Options of the stage can be given only where it is.
+    cfg: DictConfig = configured([override for override in overrides if not override.startswith(f"{group}.{name}.")])
     if name in ("adopt", "limit") or any(override.startswith(f"{group}=") for override in overrides) or name in cfg.get(group, {}):
         return overrides
     return [f"{group}={name}", *overrides]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prepsweep.label_spellings import folded
 from prepsweep.leaks.leak import Leak
 from prepsweep.leaks.position import telling_columns, telling_order
 from prepsweep.leaks.repeats import labels_in_conflict, repeats_across
@@ -20,6 +21,8 @@ from prepsweep.leaks.splits import Splits
 from prepsweep.leaks.words import Mask, Numbers
 from prepsweep.profile.giveaways import giveaways
 from prepsweep.progress import track
+from prepsweep.row_classes import by_class, strata
+from prepsweep.schema import CLASSES, TOKENS
 
 N_EXAMPLES = 3
 _QUANTILES = {"min": 0.0, "p10": 0.1, "median": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
@@ -30,23 +33,26 @@ def facts_of(table: pa.Table) -> dict[str, Any]:
     """Sizes, lengths, repeats, conflicts, odd texts and labels, and tokens that give a class away.
 
     `rows` of a repeat are the copies beyond the first of a text and label, which is what deduplication would drop.
-    Every count is exact; `examples` are a few rows of it, by uid and text.
+    Every count is exact; `examples` are a few rows of it, by uid and text. Where a row has several classes it counts for
+    each; what gives a class away is then asked of the classes of a row together.
     """
-    rows = Splits(table)
+    given = Splits(table)
+    rows = Splits(_with_one_class(table)) if CLASSES in table.column_names else given
     texts = table.column("text")
-    classes = _counts(table.column("label"))
+    counted = by_class(table.append_column("n_words", pa.array(rows.tokens.words.lengths)))
+    classes = _counts(counted.column("label"))
     blank = pc.equal(pc.utf8_trim_whitespace(texts), "").to_numpy()
     return {
         "rows": len(table),
         "splits": {split or "all": n for split, n in _counts(table.column("split")).items()},
         "classes": classes,
-        "classes_by_split": _by_split(table),
+        "classes_by_split": _by_split(counted),
         "imbalance_ratio": round(max(classes.values()) / min(classes.values()), 2),
-        "length": _lengths(rows),
-        "repeats": _found(table, _copies(rows.texts, rows)),
-        "repeats_but_for_case_and_marks": _found(table, _copies(_bare(rows), rows) & ~_copies(rows.texts, rows)),
+        "length": _lengths(rows, counted),
+        "repeats": _found(table, repeats := _copies(given.texts, given)),
+        "repeats_but_for_case_and_marks": _found(table, _copies(_bare(given), given) & ~repeats),
         "leaks": [found.as_record() for found in _leaks(rows)],
-        "conflicts": _conflicts(rows),
+        "conflicts": _conflicts(given),
         "blank_texts": _found(table, blank),
         "texts_without_words": _found(table, (rows.tokens.words.lengths == 0) & ~blank),
         "mojibake": _found(table, _mojibake(texts)),
@@ -54,6 +60,11 @@ def facts_of(table: pa.Table) -> dict[str, Any]:
         "label_spellings": _spellings(classes),
         "giveaways": giveaways(rows),
     }
+
+
+def _with_one_class(table: pa.Table) -> pa.Table:
+    together = table.set_column(table.column_names.index("label"), "label", strata(table))
+    return together.drop_columns([name for name in (CLASSES, TOKENS) if name in table.column_names])
 
 
 def _leaks(rows: Splits) -> list[Leak]:
@@ -103,21 +114,24 @@ def _conflicts(rows: Splits) -> dict[str, Any]:
     return {"rows": found.count, "examples": some.slice(0, N_EXAMPLES).to_pylist()}
 
 
-def _lengths(rows: Splits) -> dict[str, Any]:
+def _lengths(rows: Splits, counted: pa.Table) -> dict[str, Any]:
     words = rows.tokens.words.lengths
     characters = pc.utf8_length(rows.table.column("text")).to_numpy()
     # The last bin is open: one text of a megabyte must not squeeze all others into the first.
     top = max(float(np.quantile(words, 0.99)), 1.0)
     edges = np.unique(np.ceil(np.linspace(0, top + 1, _N_BINS + 1)).astype(np.int64))
-    per_class = {name: words[rows.labels == place] for place, name in enumerate(rows.classes)}
+    encoded = counted.column("label").combine_chunks().dictionary_encode()
+    codes, lengths = np.asarray(encoded.indices), counted.column("n_words").to_numpy()
+    ends = np.cumsum(np.bincount(codes))[:-1]
+    per_class = dict(zip(encoded.dictionary.to_pylist(), np.split(lengths[np.argsort(codes, kind="stable")], ends), strict=True))
     return {
         "words": _quantiles(words),
         "characters": _quantiles(characters),
-        "words_by_class": {name: _quantiles(lengths) for name, lengths in per_class.items()},
+        "words_by_class": {name: _quantiles(of_class) for name, of_class in per_class.items()},
         "histogram": {
             "edges": edges.tolist(),
             "by_class": {
-                name: np.histogram(np.minimum(lengths, edges[-1] - 1), bins=edges)[0].tolist() for name, lengths in per_class.items()
+                name: np.histogram(np.minimum(of_class, edges[-1] - 1), bins=edges)[0].tolist() for name, of_class in per_class.items()
             },
         },
     }
@@ -139,9 +153,8 @@ def _mojibake(texts: pa.ChunkedArray) -> Mask:
 
 
 def _spellings(classes: dict[str, int]) -> list[dict[str, int]]:
-    """Groups of class names that are one but for case, white space, normal form and invisible characters."""
+    """Groups of class names that are probably one in several spellings, in full width and half width among them."""
     groups: dict[str, dict[str, int]] = defaultdict(dict)
     for name, n_rows in classes.items():
-        visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
-        groups[" ".join(visible.casefold().split())][name] = n_rows
+        groups[folded(unicodedata.normalize("NFKC", name))][name] = n_rows
     return [group for group in groups.values() if len(group) > 1]

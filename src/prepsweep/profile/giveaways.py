@@ -25,10 +25,7 @@ def giveaways(rows: Splits) -> list[dict[str, Any]]:
     is their share of all rows. A token that chance explains, given the share of its class, is left out. These are
     what words of a topic look like too; which of them are suspected leaks, `leaks.shortcuts.telling_tokens` says.
     """
-    counts = _texts_with_token(rows)
-    n_texts = counts.sum(axis=1)
-    best = counts.argmax(axis=1)
-    hits = counts[np.arange(len(counts)), best]
+    n_texts, best, hits = _texts_with_token(rows)
     tokens = np.flatnonzero((n_texts >= _MIN_ROWS) & (hits >= PRECISION * n_texts))
     n_rows = len(rows.labels)
     shares = np.bincount(rows.labels, minlength=len(rows.classes)) / n_rows
@@ -45,13 +42,20 @@ def giveaways(rows: Splits) -> list[dict[str, Any]]:
     return found
 
 
-def _texts_with_token(rows: Splits) -> Numbers:
-    """How many texts of each class (columns) hold each token (rows)."""
+def _texts_with_token(rows: Splits) -> tuple[Numbers, Numbers, Numbers]:
+    """For each token how many texts hold it, the class that most of them have (of equals the first), and how many those are."""
     n_tokens, n_classes = len(rows.tokens.names), len(rows.classes)
     once = np.unique(rows.tokens.rows * n_tokens + rows.tokens.ids) if n_tokens else np.zeros(0, dtype=np.int64)
     row, token = np.divmod(once, max(n_tokens, 1))
-    cells = np.bincount(token * n_classes + rows.labels[row], minlength=n_tokens * n_classes)
-    return cells.reshape(n_tokens, n_classes)
+    # The pairs that there are: a table of all tokens and a thousand classes would fill the memory.
+    cells, counts = np.unique(token * n_classes + rows.labels[row], return_counts=True)
+    tokens, classes = np.divmod(cells, n_classes)
+    order = np.lexsort((classes, -counts, tokens))
+    held, first = np.unique(tokens[order], return_index=True)
+    n_texts, best, hits = (np.zeros(n_tokens, dtype=np.int64) for _ in range(3))
+    np.add.at(n_texts, tokens, counts)
+    best[held], hits[held] = classes[order][first], counts[order][first]
+    return n_texts, best, hits
 
 
 def _is_no_chance(n_texts: int, n_right: int, share: float, *, n_tried: int) -> bool:

@@ -27,10 +27,14 @@ def print_profile(facts: Mapping[str, Any], out: Console) -> None:
     out.print(_lengths(facts))
     if facts["languages"]:
         out.print(Text("\nLanguages: " + ", ".join(f"{code} {n:,}" for code, n in facts["languages"].items())))
-    out.print(_table("Found", ("what", "rows", "for example"), ((f.what, f"{f.rows:,}", f.example) for f in findings(facts))))
+    found = [(f.what, f"{f.rows:,}", f.example) for f in findings(facts)]
+    out.print(_table("Found", ("what", "rows", "for example"), found) if found else "\nNothing found.")
     if facts["giveaways"]:
-        cells = ((t["token"], t["label"], f"{t['rows']:,}", f"{t['precision']:.3f}") for t in facts["giveaways"])
+        shown = facts["giveaways"][:_MAX_CLASSES]
+        cells = ((t["token"], t["label"], f"{t['rows']:,}", f"{t['precision']:.3f}") for t in shown)
         out.print(_table("Tokens of one class only", ("token", "class", "rows", "precision"), cells))
+        if (n_more := len(facts["giveaways"]) - len(shown)) > 0:
+            out.print(f"and {n_more:,} more")
     if "baseline" in facts:
         out.print(_baseline(facts["baseline"]))
     to_try = ((s["stage"], s["why"], s["override"] or "(already on)") for s in facts["suggestions"])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
 from prepsweep.errors import Refused
 from prepsweep.flow import Rows, run
+from prepsweep.label_kinds import kind_of, works_on
 from prepsweep.lineage import table_of
 from prepsweep.stages import stages_of
 from prepsweep.walk import configured
@@ -17,7 +17,7 @@ from prepsweep.walk import configured
 if TYPE_CHECKING:
     from prepsweep.cache import Cache
 
-# What a stage of clean answers, in the order in which they should run; those that are not installed are left out.
+# What a stage of clean answers, in the order in which they should run; those that cannot work on the labels are left out.
 CLEAN = {
     "fix_labels": "labels whose class has another spelling too",
     "normalize_unicode": "texts with mojibake, odd line ends or control characters, or not in normal form C",
@@ -41,9 +41,9 @@ def tried(overrides: Sequence[str], source: Rows, cache: Cache) -> dict[str, dic
 
     One that cannot be run here (its library is missing) tells why instead: `{refused}`.
     """
-    known = {file.name.removesuffix(".yaml") for file in files("prepsweep.conf").joinpath("clean").iterdir()}
-    names = [name for name in CLEAN if name in known]
     others = [override for override in overrides if not override.startswith("clean=")]
+    kind = kind_of(configured(["clean=none", *others]))
+    names = [name for name in CLEAN if kind in works_on("clean", f"prepsweep.clean.{name}.{name}")]
     cfg = configured([f"clean=[{','.join(names)}]", *others])
     # As in a run: rows of a given dev or test file stay, and what is stored here is what a run would find.
     given = [split for split in ("dev", "test") if split in source.entry.stage["per_class"]]

@@ -99,6 +99,8 @@ def _refuse_other_layout(layout: Layout) -> None:
     header, where = layout.first_line(), f"{layout.text.path}:1"
     if header.lstrip().startswith(('{"', '[{"')):
         raise Refused(where, "this looks like JSON, not CSV", "use data=jsonl")
+    if header.startswith("sep=") and len(header) == len("sep=;"):
+        raise Refused(where, f"{header!r} is a mark for Excel, not the header", "take the line out; data.delimiter says it here")
     if layout.delimiter not in header:
         name, other = max(_DELIMITERS.items(), key=lambda item: header.count(item[1]))
         if other in header:

@@ -44,7 +44,8 @@ class Layout:
             raise self._refused(self.text.start, "the first line is blank", "it must hold the column names")
         for place, name in enumerate(names):
             if not name.strip():
-                fix = "name it (pandas writes its index without a name: use to_csv(index=False))"
+                pandas = "name it (pandas writes its index without a name: use to_csv(index=False))"
+                fix = pandas if place == 0 else "name it, or take it out: a line that ends with a delimiter has one column more"
                 raise self._refused(spans[place][0], f"column {place + 1} has no name", fix)
             if name in names[:place]:
                 raise self._refused(spans[place][0], f"two columns are named {name!r}", "rename one")

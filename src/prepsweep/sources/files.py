@@ -201,7 +201,7 @@ def _check_is_there(file: GivenFile) -> None:
         raise Refused(file.key, f"{path} is a folder", f"name one file in it, such as {file.key}={path / name}")
     if path.exists():
         raise Refused(file.key, f"{path} is not a regular file", file.other("a file on a disk"))
-    if str(path).startswith("~"):
+    if str(path).startswith("~/"):
         raise Refused(file.key, f"no such file: {path}", f"~ is not expanded here: {file.key}={path.expanduser()}")
     if not path.parent.is_dir():
         raise Refused(file.key, f"no such file: {path}", f"there is no folder {path.parent}; the path is looked up from {Path.cwd()}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator
+from math import isinf
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "fingerprint", "jsonl"]
 _ROWS_PER_CHUNK = 100_000
+# What Python converts to a number and back; a longer one would be an error where it is written again.
+_MOST_DIGITS = sys.int_info.default_max_str_digits
 # What must be a string; the values of other keys may be numbers.
 _TEXTS = ("text_column", "text_pair_column")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -144,11 +148,14 @@ class _Cell(_Column):
 
 
 class _Carried(_Column):
-    """The values of a key that only travels along: strings as they are, all else in JSON, null where it is null."""
+    """The values of a key that only travels along: strings and numbers as they are written, all else in JSON, null where it is null."""
 
     def add(self, record: dict[str, Any]) -> None:
         value = record[self.name]
-        self.values.append(value if value is None or type(value) is str else json.dumps(numbers(value), ensure_ascii=False))
+        if isinstance(value, str):
+            self.values.append(str(value))
+        else:
+            self.values.append(None if value is None else json.dumps(numbers(value), ensure_ascii=False))
 
 
 def numbers(value: Any) -> Any:
@@ -220,6 +227,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
+def _integer(digits: str) -> _Integer:
+    if len(digits) > _MOST_DIGITS:
+        raise Fault(f"an integer of {len(digits):,} digits", "write it in quotes")
+    return _Integer(digits)
+
+
+def _decimal(digits: str) -> _Decimal:
+    if isinf(float(digits)):
+        raise Fault(f"{digits[:20]} is beyond the numbers of JSON readers", "write it in quotes")
+    return _Decimal(digits)
+
+
 def _no_constant(name: str) -> Any:
     raise Fault(f"{name} is not JSON", "write null or leave the key out; a text goes in quotes")
 
@@ -233,4 +252,4 @@ _NAMES: dict[type, str] = {
     list: "a list",
     dict: "an object",
 }
-_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_Integer, parse_float=_Decimal, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prepsweep.errors import Refused
+from prepsweep.label_spellings import difference, folded
 from prepsweep.lineage import dataset_of
 from prepsweep.schema import CLASSES, COLUMNS, OPTIONAL_COLUMNS, TEXT_PAIR, UNLABELLED, source_table
 from prepsweep.sources.files import MAX_CELL_BYTES, near, short
-from prepsweep.sources.task_labels import as_json, named
+from prepsweep.sources.task_labels import as_json, named, written_out
 from prepsweep.sources.times import not_a_time
 
 if TYPE_CHECKING:
@@ -167,10 +167,10 @@ def typed_further(table: pa.Table, columns: Columns, where: str) -> dict[str, pa
 
 def as_text(column: pa.ChunkedArray, name: str, where: str, *, key: str) -> pa.ChunkedArray:
     """A typed column as strings; refused where it holds anything but text. `key` is the option that named it."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
-        raise Refused(where, f"column {name!r} holds {kind}, not text", f"set data.{key} to a column of strings")
-    return column.cast(kind).cast(pa.string())
+    column = written_out(column)
+    if not pa.types.is_string(column.type):
+        raise Refused(where, f"column {name!r} holds {column.type}, not text", f"set data.{key} to a column of strings")
+    return column
 
 
 def texts_of(table: pa.Table, columns: Columns, where: str, labels: Labels | None) -> pa.ChunkedArray:
@@ -181,24 +181,28 @@ def texts_of(table: pa.Table, columns: Columns, where: str, labels: Labels | Non
 
 def as_names(column: pa.ChunkedArray, name: str, where: str, *, role: str) -> pa.ChunkedArray:
     """A typed column as names of classes or groups: strings as they are, integers in decimal, `true` and `false`."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    column = written_out(column)
+    kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         fix = "write strings or integers (pandas makes integers with gaps to floats)"
         raise Refused(where, f"{role} column looks continuous: {name!r} holds {kind}", fix)
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-        return column.cast(kind).cast(pa.string())
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         fix = f"set data.{role}_column to a column of strings, integers or booleans"
         raise Refused(where, f"column {name!r} holds {kind}, not names of {role}s", fix)
-    return column.cast(kind).cast(pa.string())
+    return column.cast(pa.string())
 
 
 def as_times(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray:
     """A typed column as times in text: dates in ISO 8601, numbers in decimal, strings as they are."""
+    column = written_out(column)
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(pa.string())
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind):
+    if (
+        pa.types.is_string(kind)
+        or pa.types.is_timestamp(kind)
+        or pa.types.is_date(kind)
+        or pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+    ):
         return column.cast(pa.string())
     raise Refused(where, f"column {name!r} holds {kind}, not times", "set data.time_column to a column of dates or numbers")
 
@@ -242,7 +246,7 @@ def _check_labels(rows: Rows, classes: list[str] | None) -> None:
     for label in pc.unique(rows.labels).to_pylist():
         if label == UNLABELLED and rows.unlabelled:
             continue
-        if not _folded(label):
+        if not folded(label):
             invisible = " (it holds invisible characters only)" if label.strip() else ""
             raise rows.refused(_row_of(rows, label), f"the label is blank{invisible}", "fill it in, or take the row out")
         if classes is not None and label not in classes:
@@ -250,16 +254,16 @@ def _check_labels(rows: Rows, classes: list[str] | None) -> None:
 
 
 def _refuse_look_alikes(parts: list[Rows]) -> None:
-    """Refuse two labels that are equal but for white space, case, Unicode normal form or invisible characters."""
+    """Refuse two labels that are probably one class in two spellings."""
     seen: dict[str, tuple[str, Rows]] = {}
     for rows in parts:
         for label in pc.unique(rows.labels).to_pylist():
-            known, there = seen.setdefault(_folded(label), (label, rows))
+            known, there = seen.setdefault(folded(label), (label, rows))
             if known != label:
-                difference = _difference(known, label)
+                differ = difference(known, label)
                 # Where they look alike, only the code points tell them apart.
-                shown, other = (short(label), short(known)) if difference == "case" else (ascii(label[:80]), ascii(known[:80]))
-                what = f"label {shown} differs from {other} ({there.where(_row_of(there, known))}) only in {difference}"
+                shown, other = (short(label), short(known)) if differ == "case" else (ascii(label[:80]), ascii(known[:80]))
+                what = f"label {shown} differs from {other} ({there.where(_row_of(there, known))}) only in {differ}"
                 fix = "make them one (data.classes=any with clean=fix_labels does), or list both in data.classes"
                 raise rows.refused(_row_of(rows, label), what, fix)
 
@@ -269,21 +273,6 @@ def _refuse_continuous(parts: list[Rows]) -> None:
     if len(labels) > _MANY_CLASSES and all(_DECIMAL.fullmatch(label) for label in labels):
         what = f"label column looks continuous: {len(labels)} distinct numbers such as {parts[0].labels[0].as_py()!r}"
         raise parts[0].refused(0, what, "set data.label_column to a column of classes, or list them in data.classes")
-
-
-def _folded(label: str) -> str:
-    visible = "".join(c for c in unicodedata.normalize("NFC", label) if unicodedata.category(c) != "Cf")
-    return unicodedata.normalize("NFC", " ".join(visible.split()).casefold())
-
-
-def _difference(one: str, other: str) -> str:
-    if one.split() == other.split():
-        return "white space"
-    if one.casefold() == other.casefold():
-        return "case"
-    if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
-        return "Unicode normal form"
-    return "case, white space, normal form or invisible characters"
 
 
 def _row_of(rows: Rows, label: str) -> int:

@@ -28,11 +28,18 @@ class NotALabel(ValueError):
         self.what, self.fix = what, fix
 
 
+def written_out(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column whose type is that of its values: without its dictionary, and any kind of string as the one of the row contract."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return column.cast(kind).cast(pa.string() if is_text else kind)
+
+
 def as_json(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A typed column as text: strings as they are, all else in JSON, null where it is null."""
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return column.cast(kind).cast(pa.string())
+    column = written_out(column)
+    if pa.types.is_string(column.type):
+        return column
     values = (None if value is None else json.dumps(value, ensure_ascii=False, default=str) for value in column.to_pylist())
     return pa.chunked_array([pa.array(values, pa.string())])
 

@@ -35,6 +35,7 @@ SYNSETS = [
     ("n", "hour hr", "9 1"),
     ("v", "enjoy relish", "9 3"),
     ("v", "play perform", "4 9"),
+    ("v", "play_down minimise", "1 1"),
     ("v", "begin commence", "9 2"),
     ("v", "buy purchase", "8 5"),
     ("v", "choose take", "5 6"),

@@ -75,6 +75,7 @@ def child_of(text: str, folder: Path, label: str = "fresh", **changes: Any) -> s
         ("It isn't old, they haven't begun.", "It isn't aged, they haven't commenced."),
         # A compound is one word.
         ("The fiction is science fiction.", "The fabrication is science fiction."),
+        ("They play it. They play it down.", "They perform it. They play it down."),
         # White space and marks.
         ("  The\tcats,\n\n enjoyed   (it)…\u00a0", "  The\tfelines,\n\n relished   (it)…\u00a0"),
         ("the cat's film-making", "the cat's film-making"),

@@ -66,6 +66,15 @@ def test_aeda_marks_stand_before_words_and_short_texts_get_one() -> None:
     assert {re.sub("[.;?:!,]", "x", child) for child in children_of("aeda", "ab cd", n_aug=50)} == {"x ab cd", "ab x cd"}
 
 
+def test_aeda_leaves_numbers_addresses_and_split_contractions_whole() -> None:
+    text = 'it \'s 3.14 at http://x.com/a?b=c or a@b.org, (or "so") 约3.5元 $5'
+    tokens = Counter(text.replace("约3.5元", "").split())
+    children = children_of("aeda", text, n_aug=200)
+    assert all(Counter(child.split()) >= tokens for child in children)
+    assert any("约： 3.5元" in child or "3.5。元" in child for child in children), "beside Han a mark needs no space"
+    assert set(children_of("aeda", '"Great!"', n_aug=5)) == {'"Great!"'}
+
+
 def test_aeda_marks_chinese_in_full_width_without_spaces() -> None:
     children = set(children_of("aeda", "很好", n_aug=100))
     assert children == {place.format(mark) for mark in "。；？：！，" for place in ("{}很好", "很{}好")}

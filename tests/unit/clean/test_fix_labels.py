@@ -24,6 +24,8 @@ def test_one_spelling_each() -> None:
     assert labels(["no  news", "no\u00a0news", "no\nnews"]) == ["no news"] * 3
     assert labels(["e\u0301te\u0301", "été", "Été"]) == ["été"] * 3
     assert labels(["正面", "负面", "Straße", "STRASSE"]) == ["正面", "负面", "STRASSE", "STRASSE"]
+    assert labels(["1.0", "1", "1", "2.0", "1.10", "1.1"]) == ["1", "1", "1", "2.0", "1.10", "1.1"]
+    assert labels(["pos", "p\u200bos", "👨\u200d👩\u200d👧"]) == ["pos", "pos", "👨\u200d👩\u200d👧"]
     assert labels(["NA", "None", "007"]) == ["NA", "None", "007"]
 
 

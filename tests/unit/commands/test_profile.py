@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import random
 import re
+import tracemalloc
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,14 @@ import pytest
 
 from prepsweep.cache import Cache
 from prepsweep.cli import main
+from prepsweep.commands import console
 from prepsweep.flow import run
 from prepsweep.lineage import table_of
 from prepsweep.profile import facts_of, suggestions_from, tried
 from prepsweep.profile.baseline import baseline
 from prepsweep.profile.findings import command_line
 from prepsweep.profile.page import page
+from prepsweep.profile.terminal import print_profile
 from prepsweep.profile.tokens import token_facts
 from prepsweep.stages import source_of
 from tests.conftest import compose, rows_of
@@ -100,6 +104,46 @@ def test_a_planted_giveaway_is_found_with_its_rows() -> None:
 
 def test_words_of_a_class_that_nearly_all_rows_have_give_nothing_away() -> None:
     assert facts_of(table(pairs_of(1000, 20)))["giveaways"] == []
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "counts"),
+    [
+        ("multi_label", ['["a","b"]', '["b"]', "[]"], {"a": 20, "b": 40, "(none)": 20}),
+        ("regression", ["0.5", "1.5", "2.5"], {"0.5": 20, "1.5": 20, "2.5": 20}),
+        ("token_classification", ['["B-PER","O","O","O"]', '["O","B-LOC","I-LOC","O"]', '["O","O","O","O"]'], {"LOC": 20, "PER": 20}),
+    ],
+)
+def test_rows_of_every_task_are_profiled_and_shown(
+    task: str, labels: list[str], counts: dict[str, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = [f"some words no{row} end" for row in range(60)]
+    if task == "token_classification":
+        texts = [json.dumps(text.split()) for text in texts]
+    rows = [{"text": text, "label": labels[row % 3]} for row, text in enumerate(texts)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    given = [f"task={task}", "data=jsonl", "data.path=rows.jsonl"]
+    assert main(["profile", *given]) == 0
+    shown = capsys.readouterr().out
+    assert all(re.search(rf"^{re.escape(name)} +{n_rows} ", shown, re.MULTILINE) for name, n_rows in counts.items())
+    assert main(["rows", *given, "--limit=1"]) == 0
+    assert "classes" in capsys.readouterr().out
+    assert main(["profile", *given, "--baseline"]) == 2
+    assert "error: --baseline: classifies texts of one class" in capsys.readouterr().err
+
+
+def test_tokens_of_a_thousand_classes_are_counted_in_little_memory_and_not_all_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(f"sign{n} word{7 * n + row} same", f"c{n}") for n in range(1000) for row in range(6)]
+    tracemalloc.start()
+    facts = facts_of(table(rows))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40_000_000, "a table of 8,000 tokens and 1,000 classes has 64 MB"
+    assert {(found["token"], found["label"], found["rows"]) for found in facts["giveaways"]} == {
+        (f"sign{n}", f"c{n}", 6) for n in range(1000)
+    }
+    print_profile(facts | {"languages": {}, "stages": {}, "suggestions": [], "overrides": []}, console())
+    assert "and 970 more" in capsys.readouterr().out.partition("Tokens of one class only")[2]
 
 
 def test_mojibake_lost_characters_and_spellings() -> None:

@@ -76,6 +76,11 @@ def test_a_stage_that_is_configured_stands_where_it_is(data: list[str], capsys: 
     assert "no stage 'clean.exact_dedup' in this configuration" in capsys.readouterr().err
 
 
+def test_a_stage_that_is_put_in_takes_its_options(data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "augment.duplicate", *data, "augment.duplicate.n_copies=2", "split.stratified.test_fraction=0.3"]) == 0
+    assert "augment.duplicate: 39 rows in, 78 added" in capsys.readouterr().out
+
+
 def test_a_stage_that_does_nothing_says_so(data: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "clean.normalize_unicode", *data]) == 0
     assert "no row was changed, added or dropped" in capsys.readouterr().out

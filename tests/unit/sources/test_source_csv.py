@@ -65,6 +65,8 @@ BAD: dict[str, tuple[bytes, str, str, str]] = {
     "open quote on the last cell": (HEAD + b'a,b\nx,"c\n', "rows.csv:3:3", "never closed", CLOSE),
     "open quote that eats rows": (HEAD + b'a,x\n"b,x\nc,x\n"d",x\n', "rows.csv:3:1", "closed inside another cell, in line 5", CLOSE),
     "quote inside a quoted cell": (HEAD + b'5" disk,x\n"say "so" twice",x\n', "rows.csv:3:7", "text after the closing quote", CLOSE),
+    "Excel's own first line": (b"sep=,\n" + HEAD + b"a,x\n", "rows.csv:1", "'sep=,' is a mark for Excel", "take the line out"),
+    "a delimiter at every line's end": (b"text,label,\na,x,\n", "rows.csv:1:12", "column 3 has no name", "ends with a delimiter"),
     "header again": (HEAD + b"a,x\ntext,label\nb,y\n", "rows.csv:3", "header again", "take the line out"),
     "20 MB cell": (HEAD + b'a,x\n"' + b"x" * 20_000_000 + b'",x\n', "rows.csv:3:1", "20,000,002 bytes", "cut it"),
     "5 MB text": (HEAD + b"a,x\n" + b"x" * 5_000_000 + b",x\n", "rows.csv:3:1", "a cell of 5,000,000 bytes", "cut it"),

@@ -56,6 +56,8 @@ BAD: dict[str, tuple[bytes, str, str, str]] = {
     ),
     "nan": (GOOD + b'{"text": "a", "label": NaN}\n', "rows.jsonl:2", "NaN is not JSON", "null"),
     "infinity elsewhere": (b'{"text": "a", "label": "b", "x": -Infinity}\n', "rows.jsonl:1", "-Infinity is not JSON", "null"),
+    "a number that no reader takes": (GOOD + b'{"text": "a", "label": "b", "x": 1e999}\n', "rows.jsonl:2", "1e999 is beyond", "quotes"),
+    "5,000 digits": (GOOD + b'{"text": "a", "label": "b", "x": ' + b"1" * 5000 + b"}", "rows.jsonl:2", "of 5,000 digits", "quotes"),
     "blank label": (GOOD + b'{"text": "a", "label": " "}\n', "rows.jsonl:2", "the label is blank", "fill it in"),
     "surrogate": (GOOD + b'{"text": "a\\ud83d", "label": "b"}\n', "rows.jsonl:2", "half of a surrogate pair", "take it out"),
     "surrogate in a label": (
@@ -146,3 +148,9 @@ def test_splits_groups_and_files() -> None:
     with refusal("data.dev_path", "no such file", "did you mean 'test.jsonl'?"):
         fingerprint(**arguments(path="rows.jsonl", dev_path="tset.jsonl"))
     assert fingerprint(**arguments(path="rows.jsonl")) == {}
+
+
+def test_a_column_that_only_travels_keeps_its_numbers_as_they_are_written() -> None:
+    Path("rows.jsonl").write_bytes(b'{"text": "a", "label": "x", "v": 1.10}\n{"text": "b", "label": "x", "v": [1.10, 2]}\n')
+    rows = jsonl(**arguments(path="rows.jsonl", carry_columns=["v"]))
+    assert rows[:]["v"] == ["1.10", "[1.1, 2]"]

@@ -166,3 +166,9 @@ def test_splits_groups_and_files() -> None:
 def test_any_text_makes_the_round_trip(texts: list[str]) -> None:
     write(text=pa.array(texts, pa.string()), label=[f"class {row}" for row in range(len(texts))])
     assert parquet(**arguments(path="rows.parquet"))[:]["text"] == texts
+
+
+def test_times_that_are_coded_as_a_dictionary_are_read_as_others() -> None:
+    times = ["2024-05-30", "2024-05-31", "2024-05-30"]
+    write(text=TEXTS, label=["x", "y", "x"], at=pa.array(times).dictionary_encode())
+    assert parquet(**arguments(path="rows.parquet", time_column="at"))[:]["time"] == times
