@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prepsweep.pretrained import batches_by_length, hardware_of
+from prepsweep.errors import Refused
+from prepsweep.pretrained import batches_by_length, hardware_of, n_places
 from prepsweep.progress import track
 
 
@@ -17,6 +19,7 @@ def class_probabilities(
 ) -> tuple[NDArray[np.float64], list[str]]:
     """Probabilities (n_texts, n_classes) of texts or of pairs of texts, and the classes of the checkpoint's `id2label`.
 
+    Refused is a checkpoint without such a head, which would be drawn anew, or with one over numbers or sets of labels.
     A blank text has NaN. Batches of at most `batch_size` x `max_length` tokens depend on the set of texts only, so their
     order in the data decides nothing.
     """
@@ -26,12 +29,14 @@ def class_probabilities(
 
     logging.disable_progress_bar()
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32).to(hardware_of(device)).eval()
+    model, info = AutoModelForSequenceClassification.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    _refuse_other_heads(folder, model.config, info["missing_keys"])
+    model = model.to(hardware_of(device)).eval()
     names = [str(model.config.id2label[place]) for place in range(model.config.num_labels)]
     if not texts:
         return np.empty((0, len(names))), names
     distinct = sorted(set(texts))
-    length = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
+    length = min(max_length, n_places(model) or getattr(model.config, "max_position_embeddings", max_length))
     encoded = tokenizer(*map(list, zip(*distinct, strict=True)), truncation=True, max_length=length)
     p = np.full((len(distinct), len(names)), np.nan)
     with torch.inference_mode():
@@ -42,3 +47,11 @@ def class_probabilities(
             p[batch] = torch.softmax(model(**inputs.to(model.device)).logits.float(), dim=1).cpu().numpy()
     place = {text: number for number, text in enumerate(distinct)}
     return p[[place[text] for text in texts]], names
+
+
+def _refuse_other_heads(folder: Path, config: Any, missing: Collection[str]) -> None:
+    fix = "name a model that was fine-tuned to give each text one class"
+    if missing:
+        raise Refused(str(folder), f"has no head over classes: its weights lack {min(missing)!r}", fix)
+    if config.num_labels < 2 or config.problem_type == "multi_label_classification":
+        raise Refused(str(folder), "gives a number" if config.num_labels < 2 else "gives sets of labels", fix)

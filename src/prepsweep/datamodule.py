@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +25,8 @@ from prepsweep.state_store import States
 
 # Columns with a number for each token id: which text of a pair it is of, whether it is of an answer.
 PER_TOKEN = (TYPES, ANSWER_MASK)
+# In a part of a batch: what of the whole batch's loss it has.
+SHARE = "share"
 
 
 class Targets(Protocol):
@@ -32,6 +35,14 @@ class Targets(Protocol):
     classes: list[str]
 
     def targets(self, labels: pa.ChunkedArray) -> NDArray[Any]: ...
+
+
+class Part(list[int]):
+    """Windows of a batch that are computed together, and all windows of the `whole` batch."""
+
+    def __init__(self, windows: Sequence[int], whole: Sequence[int]) -> None:
+        super().__init__(windows)
+        self.whole = whole
 
 
 class TokenRows(Dataset[dict[str, Tensor]]):
@@ -70,6 +81,14 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         """Tokens that the model reads of each row, shape (n_rows,); what windows share counts in each."""
         return np.bincount(self.row_of, self.lengths).astype(np.int64)
 
+    @cached_property
+    def votes(self) -> NDArray[np.float64]:
+        """What each window counts for in the mean loss of a batch: the weight of its row, for each word or token that is learned."""
+        weights = self.weights[self.row_of].astype(np.float64)
+        if self.starts is not None:
+            return weights * self.starts.n_at_least(0)
+        return weights * self.per_token[ANSWER_MASK].n_at_least(1) if ANSWER_MASK in self.per_token else weights
+
     def __len__(self) -> int:
         """Places in an epoch: Lightning shares them among the processes of a run."""
         return len(self.lengths) if self.every_window else self.n_rows
@@ -82,8 +101,9 @@ class TokenRows(Dataset[dict[str, Tensor]]):
 
         What rows have for each token (`PER_TOKEN`) as well, of the shape of `input_ids` and filled up with 0; where rows have soft labels,
         `soft_labels` (n_windows, n_classes); where the states of frozen layers are stored, `states` (n_windows, places, width),
-        of all places or of the first. For words with tags `labels` and `word_starts` are (n_windows, most words),
-        filled up with -100 and -1; in evaluation as wide as the split needs, so that batches can be joined.
+        of all places or of the first; for a part of a batch its `share` of the whole, a number. For words with tags `labels` and
+        `word_starts` are (n_windows, most words), filled up with -100 and -1; in evaluation as wide as the split needs, so that
+        batches can be joined.
         """
         lengths, rows = self.lengths[windows], self.row_of[windows]
         ids = self.ids.padded(windows, lengths, self.pad_token_id)
@@ -95,6 +115,8 @@ class TokenRows(Dataset[dict[str, Tensor]]):
         batch |= {name: lists.padded(windows, lengths, 0) for name, lists in self.per_token.items()}
         if self.states is not None:
             batch[STATES] = self.states.padded(windows)
+        if isinstance(windows, Part):
+            batch[SHARE] = np.array(self.votes[windows].sum() / max(self.votes[windows.whole].sum(), 1e-9), np.float32)
         return {name: torch.from_numpy(array) for name, array in (batch | {"rows": rows}).items()} | {"windows": torch.tensor(windows)}
 
     def _of_words(self, starts: Lists, rows: NDArray[Any]) -> dict[str, NDArray[np.int64]]:
@@ -153,7 +175,8 @@ class LengthBatches(BatchSampler):
     With a `seed`, in training, a batch is what stands together in that order, so that it is a random one; `length_groups`
     spares its padding. Without one all windows are sorted first, so that batches are of one length. A place is a window,
     or stands for the one that `draws` has put there in this epoch.
-    `start` is the epoch to begin with and the number of its batches that an earlier start of the run has done.
+    `start` is the epoch to begin with and the number of its batches that an earlier start of the run has done; one in
+    `n_parts` counts as so many, or as its rows where they are fewer.
     The arguments begin as Lightning needs them to put its own sampler in for several processes: these share the places,
     and so the draws.
     """
@@ -167,10 +190,15 @@ class LengthBatches(BatchSampler):
         seed: int | None,
         draws: EpochDraws | None = None,
         start: tuple[int, int] = (0, 0),
+        n_parts: int = 1,
     ) -> None:
         super().__init__(sampler, batch_size, drop_last)
-        self.lengths, self.seed, self.draws = lengths, seed, draws
+        self.lengths, self.seed, self.draws, self.n_parts = lengths, seed, draws, n_parts
         self.epoch, self.n_done = start
+
+    def __len__(self) -> int:
+        n_whole, n_left = divmod(len(self.sampler), self.batch_size)  # type: ignore[arg-type]
+        return n_whole * min(self.n_parts, self.batch_size) + min(self.n_parts, 0 if self.drop_last else n_left)
 
     def __iter__(self) -> Iterator[list[int]]:
         # Lightning sets the epoch too, but of the first round only after it has begun.
@@ -185,23 +213,37 @@ class LengthBatches(BatchSampler):
         batches = [batch[np.argsort(-self.lengths[batch], kind="stable")] for batch in batches]
         if self.drop_last:
             batches = [batch for batch in batches if len(batch) == self.batch_size]
+        parts = [part for batch in batches for part in self._parts(batch.tolist())]
         if self.seed is not None:
-            batches, self.n_done = batches[self.n_done :], 0
+            parts, self.n_done = parts[self.n_done :], 0
             self.epoch += 1
-        return iter([batch.tolist() for batch in batches])
+        return iter(parts)
+
+    def _parts(self, batch: list[int]) -> list[list[int]]:
+        if self.n_parts == 1:
+            return [batch]
+        return [Part(part.tolist(), batch) for part in np.array_split(batch, min(self.n_parts, len(batch)))]
 
 
 class PreparedData(pl.LightningDataModule):
     """Loaders over prepared token ids: train shuffled by the model seed, dev and test sorted by length."""
 
     def __init__(
-        self, tokens: dict[str, Any], task: Targets, *, pad_token_id: int, batch_size: int, eval_batch_size: int, seed: int
+        self,
+        tokens: dict[str, Any],
+        task: Targets,
+        *,
+        pad_token_id: int,
+        batch_size: int,
+        eval_batch_size: int,
+        seed: int,
+        n_parts: int = 1,
     ) -> None:
         super().__init__()
         self.splits = {
             name: TokenRows(rows, task, pad_token_id=pad_token_id, every_window=name != "train") for name, rows in tokens.items()
         }
-        self.batch_size, self.eval_batch_size, self.seed = batch_size, eval_batch_size, seed
+        self.batch_size, self.eval_batch_size, self.seed, self.n_parts = batch_size, eval_batch_size, seed, n_parts
         self.start = (0, 0)
 
     def uids(self, split: str, rows: Any) -> list[str]:
@@ -211,8 +253,8 @@ class PreparedData(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         rows = self.splits["train"]
-        order = EpochOrder(rows, self.seed)
-        return _loader(rows, LengthBatches(order, self.batch_size, False, rows.lengths, self.seed, EpochDraws.of(rows), self.start))
+        order, draws = EpochOrder(rows, self.seed), EpochDraws.of(rows)
+        return _loader(rows, LengthBatches(order, self.batch_size, False, rows.lengths, self.seed, draws, self.start, self.n_parts))
 
     def val_dataloader(self) -> DataLoader[dict[str, Tensor]]:
         return self._evaluation("dev")

@@ -78,11 +78,6 @@ def each_group(model: Module, inputs: dict[str, Tensor]) -> Iterator[tuple[tuple
             yield part, _logits(model, {name: given[part] for name, given in inputs.items()})
 
 
-def n_computed(mask: Tensor) -> int:
-    """Tokens that `logits_by_length` computes of a batch, padding among them."""
-    return sum((rows.stop - rows.start) * (places.stop - places.start) for rows, places in groups(mask))
-
-
 def _logits(model: Module, inputs: dict[str, Tensor]) -> Tensor:
     logits: Tensor = model(**inputs).logits
     return logits

@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prepsweep.datamodule import PreparedData
+from prepsweep.datamodule import SHARE, PreparedData
 from prepsweep.health import refuse_logits, refuse_loss
-from prepsweep.length_groups import n_computed
+from prepsweep.length_groups import groups
 from prepsweep.methods.adapters import after_step
 from prepsweep.methods.freezing import without_dropout
 from prepsweep.optimizer import adamw, warmed_up
-from prepsweep.padded import inputs_of
+from prepsweep.padded import STATES, inputs_of
 
 Batch = dict[str, Tensor]
 
@@ -24,6 +24,7 @@ Batch = dict[str, Tensor]
 class Task(Protocol):
     """What the module asks of a task."""
 
+    # The score of which the best model is kept; higher is better. `scores` holds it, `loss` and `per_class`, empty where there is no class.
     monitor: str
     classes: list[str]
     # How often the training loss passes a batch through the model.
@@ -55,12 +56,13 @@ class FineTuning(pl.LightningModule):
         # from_pretrained leaves the model in eval mode and Lightning does not call train(): dropout would be off.
         self.model, self.task, self.n_steps = model.train(), task, n_steps
         without_dropout(model)
+        model.register_forward_pre_hook(self._count_computed, with_kwargs=True)
         self.learning_rate, self.layer_decay = learning_rate, layer_decay
         self.weight_decay, self.warmup_fraction = weight_decay, warmup_fraction
         self.scores: dict[str, Any] = {}
         self.examples_seen = self.tokens_seen = self.tokens_computed = 0
-        # Of the batches since the last look at dev: the sum of their losses, and how many they are.
-        self.loss_sum, self.n_losses = 0.0, 0
+        # Of the batches since the last look at dev: the sum of their losses, and how many they are, a part of one by its share.
+        self.loss_sum, self.n_losses = 0.0, 0.0
         self._outputs: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         self.test_logits: NDArray[np.float32] | None = None
 
@@ -69,12 +71,21 @@ class FineTuning(pl.LightningModule):
         # Not the gradients: those that overflow under float16 are the business of the scaler, which skips the step.
         if not torch.isfinite(loss):
             refuse_loss(float(loss.detach()), step=self.global_step + 1, uids=self._uids("train", batch["rows"]))
-        self.loss_sum, self.n_losses = self.loss_sum + float(loss.detach()), self.n_losses + 1
         self.examples_seen += len(batch["rows"])
         self.tokens_seen += int(batch["attention_mask"].sum())
-        self.tokens_computed += self.task.n_passes * n_computed(batch["attention_mask"])
         self.log("train/loss", loss)
-        return loss
+        share = batch[SHARE] if SHARE in batch else torch.ones(())
+        self.loss_sum, self.n_losses = self.loss_sum + float(loss.detach() * share), self.n_losses + float(share)
+        # Lightning takes the plain mean over the parts of a batch.
+        return loss * share * self.trainer.accumulate_grad_batches if SHARE in batch else loss
+
+    def _count_computed(self, model: torch.nn.Module, _: Any, inputs: Batch) -> None:
+        """Count the tokens, padding among them, of a call of the model in training; states that are stored count as if computed."""
+        if model.training:
+            mask = inputs["attention_mask"]
+            # Where the first place is enough, a batch is one call.
+            parts = groups(mask) if STATES in inputs and inputs[STATES].shape[1] == 1 else [(slice(None), slice(None))]
+            self.tokens_computed += sum(mask[part].numel() for part in parts)
 
     def validation_step(self, batch: Batch, _: int) -> None:
         self._evaluate(batch)
@@ -101,8 +112,8 @@ class FineTuning(pl.LightningModule):
 
     def take_train_loss(self) -> float:
         """Mean loss of the batches since this was last asked; in each of several processes that of its own."""
-        mean = self.loss_sum / max(self.n_losses, 1)
-        self.loss_sum, self.n_losses = 0.0, 0
+        mean = self.loss_sum / (self.n_losses or 1)
+        self.loss_sum, self.n_losses = 0.0, 0.0
         return mean
 
     def _uids(self, split: str, rows: Any) -> list[str]:

@@ -23,7 +23,11 @@ def adamw(model: Any, *, learning_rate: float, layer_decay: float, weight_decay:
             rate = learning_rate * layer_decay ** distances.get(id(parameter), 0)
             groups[rate, weight_decay if parameter.ndim > 1 else 0.0].append(parameter)
     options = [{"params": found, "lr": rate, "weight_decay": decay} for (rate, decay), found in groups.items()]
-    return torch.optim.AdamW(options, lr=learning_rate, fused=True)
+    optimizer = torch.optim.AdamW(options, lr=learning_rate, fused=True)
+    # It could take the scale of float16 out of gradients within its step. They must be clipped before, and Lightning refuses
+    # to clip for an optimizer that says so, in every mixed precision.
+    optimizer._step_supports_amp_scaling = False
+    return optimizer
 
 
 def warmed_up(optimizer: torch.optim.Optimizer, *, n_warmup: int, n_steps: int) -> torch.optim.lr_scheduler.LambdaLR:

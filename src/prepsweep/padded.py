@@ -32,6 +32,11 @@ class Lists:
     def of(cls, column: pa.ListArray) -> Lists:
         return cls(column.offsets.to_numpy(), column.values.to_numpy())
 
+    def n_at_least(self, least: int) -> NDArray[np.int64]:
+        """How many numbers of each list are at least that; no list is empty."""
+        found = np.add.reduceat(self.values[: self.offsets[-1]] >= least, self.offsets[:-1], dtype=np.int64)
+        return np.asarray(found)
+
     def padded(
         self, places: Sequence[int] | NDArray[Any], lengths: NDArray[Any], padding: int, width: int | None = None
     ) -> NDArray[np.int64]:

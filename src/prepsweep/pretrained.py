@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from prepsweep.checkpoints import own_code_refused
 from prepsweep.errors import Refused
@@ -12,6 +13,9 @@ from prepsweep.errors import Refused
 # What transformers reads; hub repositories carry the same weights for TensorFlow, Rust and ONNX too.
 _FILES = ("*.json", "*.safetensors", "*.bin", "*.spm", "*.model", "*.txt")
 _WEIGHTS = ("*.safetensors", "*.bin")
+# Kinds of models that have an embedding for each place in a text. Those of the second line count places from that of padding.
+_COUNTED = ("albert", "bert", "distilbert", "electra", "gpt2")
+_COUNTED_FROM_PADDING = ("camembert", "mpnet", "roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl")
 
 
 def checkpoint_folder(checkpoint: str, revision: str, *, where: str) -> Path:
@@ -64,6 +68,17 @@ def batches_by_length(texts: Sequence[str], encoded: Sequence[Sequence[int]], ba
         else:
             batches.append([row])
     return batches
+
+
+def n_places(model: Any) -> int | None:
+    """Tokens of a text that a model can read at once; None where there is no such number (relative or rotary places)."""
+    config = model.config.to_dict()
+    kind, size = config["model_type"], config.get("max_position_embeddings", config.get("n_positions"))
+    if size is None or kind not in (*_COUNTED, *_COUNTED_FROM_PADDING):
+        return None
+    # Prompt and prefix tuning put learned places before the text.
+    learned = getattr(getattr(model, "active_peft_config", None), "num_virtual_tokens", 0)
+    return int(size) - learned - (config["pad_token_id"] + 1 if kind in _COUNTED_FROM_PADDING else 0)
 
 
 def hardware_of(device: str) -> str:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from prepsweep.annotate.origins import CHECKED
 from prepsweep.fact_tables import fact_tables
+from prepsweep.flow import TRAIN_ONLY
 from prepsweep.record import PREDICTIONS_FILE, RECORD_FILE
 from prepsweep.schema import SPLITS
 
@@ -95,27 +96,24 @@ def weak_labels(stages: Iterable[Values]) -> dict[str, dict[str, int]]:
 
 
 def _classes(data: Values) -> Table:
-    """Rows of each class through the train split, then in dev and test."""
+    """Rows of each class, a line each, through the train split, then in dev and test."""
+    split = next(stage for stage in reversed(data["stages"]) if stage["split"] is None)
+    through = [("as split", split)] + [(f"after {one['name']}", one) for one in data["stages"] if one["group"] in TRAIN_ONLY]
+    counted = {f"train {name}": _of_train(stage) for name, stage in through}
+    counted |= {name: (data["splits"][name]["per_class"], data["splits"][name]["rows"]) for name in SPLITS[1:]}
     table = Table(title="\nRows per class", title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.add_column("")
+    for name in counted:
+        table.add_column(escape(name), justify="right")
     for label in data["classes"]:
-        table.add_column(escape(label), justify="right")
-    table.add_column("all", justify="right")
-
-    def add(name: str, counts: Mapping[str, int], n_rows: int) -> None:
-        table.add_row(name, *(f"{counts.get(label, 0):,}" for label in data["classes"]), f"{n_rows:,}")
-
-    def add_train(name: str, stage: Values) -> None:
-        add(name, {label: cell["rows_out"] for label, cell in stage["per_class"]["train"].items()}, stage["rows_per_split"]["train"])
-
-    split = next(stage for stage in reversed(data["stages"]) if stage["split"] is None)
-    add_train("train as split", split)
-    for stage in data["stages"]:
-        if stage["group"] in ("refine", "augment", "balance"):
-            add_train(f"train after {escape(stage['name'])}", stage)
-    for name in ("dev", "test"):
-        add(name, data["splits"][name]["per_class"], data["splits"][name]["rows"])
+        table.add_row(escape(label), *(f"{counts.get(label, 0):,}" for counts, _ in counted.values()))
+    table.add_row("all", *(f"{n_rows:,}" for _, n_rows in counted.values()))
     return table
+
+
+def _of_train(stage: Values) -> tuple[dict[str, int], int]:
+    """Rows of each class in train after a stage, and of all."""
+    return {label: cell["rows_out"] for label, cell in stage["per_class"]["train"].items()}, stage["rows_per_split"]["train"]
 
 
 def _cost(record: Values) -> Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
 
+import pyarrow.compute as pc
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
@@ -79,7 +80,7 @@ class WandbTracker:
             group=record["study"],
             job_type="train",
             tags=tags(record["choices"]),
-            config=dict(record["config"]),
+            config=dict(record["config"]) | {"choices": named(record["choices"])},
         )
         return WandbLogger(experiment=self.run)
 
@@ -120,9 +121,8 @@ class TensorBoardTracker:
         return self.logger
 
     def finish(self, record: Values, prepared: Prepared) -> None:
-        chosen = {group: "+".join(option) if isinstance(option, list) else str(option) for group, option in record["choices"].items()}
         final = {name: value for name, value in summary(record).items() if isinstance(value, float) and name.startswith("test/")}
-        self.logger.log_hyperparams({**chosen, "seed": record["config"]["seed"]}, final)
+        self.logger.log_hyperparams({**named(record["choices"]), "seed": record["config"]["seed"]}, final)
 
     def close(self, *, failed: bool) -> None:
         self.logger.finalize("failed" if failed else "success")
@@ -146,8 +146,12 @@ class CsvTracker:
 
 def tags(choices: Mapping[str, Any]) -> list[str]:
     """`augment=backtranslate` and the like, each at most the 64 characters that W&B takes."""
-    options = ((group, "+".join(option) if isinstance(option, list) else str(option)) for group, option in choices.items())
-    return [f"{group}={option}"[:64] for group, option in options]
+    return [f"{group}={option}"[:64] for group, option in named(choices).items()]
+
+
+def named(choices: Mapping[str, Any]) -> dict[str, str]:
+    """The option of each group as one name, several parted by `+`: what runs are grouped and filtered by."""
+    return {group: "+".join(option) if isinstance(option, list) else str(option) for group, option in choices.items()}
 
 
 def summary(record: Values) -> dict[str, Any]:
@@ -173,9 +177,11 @@ def before_and_after(prepared: Prepared, limit: int) -> list[list[str]]:
     """Up to `limit` augmented rows as `[stage, label, text before, text after]`, spread over the rows."""
     if limit < 1:
         return []
-    table = table_of(prepared.train.dataset).select(["uid", "text", "label", "parent_uid", "origin"])
-    rows = table.to_pylist()
-    texts = {row["uid"]: row["text"] for row in rows}
-    made = [row for row in rows if row["parent_uid"] in texts and texts[row["parent_uid"]] != row["text"]]
-    step = max(1, len(made) // limit)
-    return [[row["origin"], row["label"], texts[row["parent_uid"]], row["text"]] for row in made[::step][:limit]]
+    table = table_of(prepared.train.dataset)
+    parents = pc.index_in(table.column("parent_uid"), table.column("uid"))
+    made, parents = table.filter(pc.is_valid(parents)), pc.drop_null(parents)
+    before = table.column("text").take(parents)
+    changed = pc.indices_nonzero(pc.not_equal(before, made.column("text")))
+    chosen = changed[:: max(1, len(changed) // limit)][:limit]
+    columns = (made.column("origin"), made.column("label"), before, made.column("text"))
+    return [list(row) for row in zip(*(column.take(chosen).to_pylist() for column in columns), strict=True)]

@@ -28,15 +28,18 @@ from prepsweep.checkpoints import TOKENIZER_FILES, WEIGHT_FILES, checkpoint_fold
 from prepsweep.continuing import CHECKPOINT_FILE
 from prepsweep.datamodule import PreparedData
 from prepsweep.early_stop import EarlyStop
+from prepsweep.errors import Refused
 from prepsweep.identity import hash_json
 from prepsweep.lineage import table_of
 from prepsweep.methods.adapters import merged
 from prepsweep.methods.configured import with_method
 from prepsweep.module import FineTuning
+from prepsweep.monitors import monitored
 from prepsweep.pipeline import Prepared, prepare
 from prepsweep.precision import resolve_precision
 from prepsweep.precomputed import read_states
 from prepsweep.preemption import Stop, deferred, preemptible
+from prepsweep.pretrained import n_places
 from prepsweep.publish import publish_file
 from prepsweep.ranks import n_ranks, rank
 from prepsweep.record import PREDICTIONS_FILE, RunRecord, plain_config, recorded
@@ -61,8 +64,8 @@ def train(
 ) -> float:
     """Run `cfg` in `run_dir` and return the best validation score; `run.json` tells how it ended, whatever happens.
 
-    A batch is computed in `n_parts`, its gradients added up, where a device has no room for the whole. `on_step` is
-    told the steps done, those to do and the loss.
+    A batch is computed in `n_parts`, or as many as it has rows, and its gradients added up, where a device has no room for
+    the whole. `on_step` is told the steps done, those to do and the loss.
     """
     run_dir, first = Path(run_dir), rank() == 0
     with preemptible(), recorded(run_dir, plain_config(cfg), choices=choices, overrides=overrides, writes=first) as record:
@@ -78,7 +81,7 @@ def train(
     if first:
         remove_checkpoint(run_dir / CHECKPOINT_FILE)
         show_run(record.values, report=outcome.report, run_dir=run_dir)
-    return float(record.values["metrics"]["val"][outcome.monitor])
+    return monitored(record.values, "val")[1]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,6 @@ class Outcome:
     predictions: dict[str, Any]
     lengths: NDArray[np.int64]
     report: str
-    monitor: str
 
 
 def n_steps(budget: Mapping[str, Any], *, n_before: int, n_train: int, batch_size: int) -> int:
@@ -120,17 +122,18 @@ def _fine_tune(
     module = FineTuning(with_method(task.load_model(folder), cfg.method, n_steps=steps), task, n_steps=steps, **recipe)
     # A task that has a tokenizer gives it a chat template, which belongs to the model.
     tokenizer = getattr(task, "tokenizer", tokenizer)
-    sizes = {name: max(1, cfg.model[name] // n_parts) for name in ("batch_size", "eval_batch_size")}
+    n_parts = min(n_parts, cfg.model.batch_size)
+    sizes = {"batch_size": cfg.model.batch_size, "eval_batch_size": max(1, cfg.model.eval_batch_size // n_parts), "n_parts": n_parts}
     data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
+    _refuse_beyond_places(cfg, module.model, data)
     record.values["cost"] |= _with_states(cfg, module, data, cache, prepared)
     best = BestModel(task.monitor)
     average = WeightAverage(best, cfg.model.average_last)
     with deferred() as stop:
         checkpoints = _checkpoints(cfg, record, prepared, stop, n_parts=n_parts)
         callbacks = [best, average, EarlyStop(best, cfg.budget.patience), StepCount(on_step), TrainingBars(best), checkpoints]
-        accumulate = cfg.model.batch_size // sizes["batch_size"]
         precision = checkpoints.precision or resolve_precision(cfg.trainer.precision, cfg.trainer.accelerator)
-        trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, accumulate=accumulate, precision=precision)
+        trainer = _trainer(cfg, steps, trackers, n_rows=n_train, callbacks=callbacks, n_parts=n_parts, precision=precision)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoints.found, weights_only=True)
         if not best.curve or best.curve[-1]["step"] != trainer.global_step:
             trainer.validate(module, datamodule=data, verbose=False)
@@ -148,11 +151,21 @@ def _fine_tune(
         trainer.test(module, datamodule=data, verbose=False)
     assert module.test_logits is not None
 
-    record.values["metrics"] = {"val": best.best | {"step": best.best_step}, "test": module.scores, "val_curve": best.curve}
+    val = best.best | {"step": best.best_step}
+    record.values["metrics"] = {"monitor": task.monitor, "val": val, "test": module.scores, "val_curve": best.curve}
     record.values["cost"] |= {"validate_seconds": round(best.validate_seconds, 3), "test_seconds": _since(started)}
     record.values["cost"] |= device_facts(trainer)
     predictions = task.predictions(module.test_logits, table_of(prepared.tokens["test"]).column("label"))
-    return Outcome(predictions, data.splits["test"].n_tokens, task.report(module.scores), task.monitor)
+    return Outcome(predictions, data.splits["test"].n_tokens, task.report(module.scores))
+
+
+def _refuse_beyond_places(cfg: DictConfig, model: Any, data: PreparedData) -> None:
+    """Refuse rows of more tokens than the model has places for, which would fail amid training."""
+    most, longest = n_places(model), max(int(rows.lengths.max()) for rows in data.splits.values())
+    if most is not None and longest > most:
+        *_, name = cfg.preprocess
+        what = f"{cfg.model.name} reads at most {most} tokens at once, and there are rows of {longest:,}"
+        raise Refused(f"preprocess.{name}.max_length", what, f"set preprocess.{name}.max_length={most}")
 
 
 def _with_states(cfg: DictConfig, module: FineTuning, data: PreparedData, cache: Cache, prepared: Prepared) -> dict[str, Any]:
@@ -176,7 +189,7 @@ def _checkpoints(cfg: DictConfig, record: RunRecord, prepared: Prepared, stop: S
 
 
 def _trainer(
-    cfg: DictConfig, steps: int, trackers: Trackers, *, n_rows: int, callbacks: list[pl.Callback], accumulate: int, precision: Any
+    cfg: DictConfig, steps: int, trackers: Trackers, *, n_rows: int, callbacks: list[pl.Callback], n_parts: int, precision: Any
 ) -> pl.Trainer:
     n_batches = n_rows // (cfg.model.batch_size * n_ranks(cfg))
     return pl.Trainer(
@@ -188,14 +201,14 @@ def _trainer(
         max_epochs=-1,
         gradient_clip_val=cfg.model.max_grad_norm,
         # Counted in steps over epochs, so that arms with more rows are looked at as often as the others.
-        val_check_interval=max(1, steps // cfg.budget.evaluations) * accumulate,
+        val_check_interval=max(1, steps // cfg.budget.evaluations) * n_parts,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         logger=trackers.lightning_loggers() or False,
         # Once an epoch at the least: a small data set is fewer batches than ten.
         log_every_n_steps=max(1, min(10, steps // 20, n_batches)),
         callbacks=callbacks,
-        accumulate_grad_batches=accumulate,
+        accumulate_grad_batches=n_parts,
         # A run's processes are started here (`ranks`), and what Slurm says is of the job that they are part of.
         plugins=[DurableFile(), LightningEnvironment()],
         enable_checkpointing=False,

@@ -37,7 +37,7 @@ class TrainingBars(pl.Callback):
         assert isinstance(pl_module, FineTuning)
         looks = self.best.curve
         dev = f"  dev {self.best.monitor} {looks[-1][self.best.monitor]:.3f}" if looks else ""
-        mean = pl_module.loss_sum / max(pl_module.n_losses, 1)
+        mean = pl_module.loss_sum / (pl_module.n_losses or 1)
         self.progress.update(self.steps, completed=trainer.global_step, said=f"loss {mean:.3f}{dev}")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from prepsweep import training
 from prepsweep.cli import train
+from prepsweep.preprocess import tokenize
 from tests.records import SCHEMA, record_of
 
 QUICK = ["trainer=cpu", "budget=steps", "budget.steps=2", "preprocess.tokenize.max_length=32"]
@@ -153,6 +154,15 @@ def test_a_finished_run_of_a_study_is_not_run_again_unless_its_data_changed(
     reviews_csv.write_text(reviews_csv.read_text() + "one more good film,fresh\n")
     assert train(command) == 0
     assert json.loads(path.read_text())["started"] != started[0]
+
+
+def test_rows_that_must_be_read_to_be_refused_are_read_once(reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    original = tokenize.cut
+    monkeypatch.setattr(tokenize, "cut", lambda tokenizer, table, length: read.append(len(table)) or original(tokenizer, table, length))
+    command = ["data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "logger=none", *QUICK]
+    assert train([*command, "preprocess.tokenize.truncation=error"]) == 0
+    assert sorted(read) == [12, 24, 84]
 
 
 def test_a_run_that_is_out_of_memory_is_tried_with_less_of_a_batch_at_a_time(

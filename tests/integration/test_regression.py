@@ -7,6 +7,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy.stats import pearsonr, spearmanr
@@ -14,6 +16,7 @@ from scipy.stats import pearsonr, spearmanr
 from prepsweep.cli import main
 from prepsweep.errors import Refused
 from prepsweep.planning import built_stages
+from prepsweep.tasks.regression import Numbers, Regression
 from prepsweep.training import train
 from tests.conftest import FILLER, GOOD, compose
 from tests.contract.stage_options import is_stage, options_of, tiny_values
@@ -57,6 +60,17 @@ def test_a_run_learns_numbers_of_any_size(tmp_path: Path, stars_csv: Path, tiny_
     assert set(rows["label"]) <= {"1000.50", "1250.50", "1500.50", "1750.50", "2000.50"}, "as they are written"
     kept = json.loads((tmp_path / "run" / "model" / "preparation.json").read_text(encoding="utf-8"))
     assert kept["decision"] == {name: test[name] for name in ("label_mean", "label_deviation")}
+
+
+def test_equal_numbers_have_no_spread_whatever_rounding_makes_of_them() -> None:
+    labels = pa.chunked_array([["0.1"] * 3])
+    task = Regression([], labels=Numbers(1), train_labels=labels)
+    assert task.decision["label_deviation"] == 1
+    targets = task.targets(labels)
+    assert targets.dtype == np.float32, "Apple's GPUs have no other"
+    scores = task.scores(np.array([[0.5], [0.0], [0.0]], dtype=np.float32), targets)
+    assert (scores["r2"], scores["pearson"]) == (0, 0)
+    assert scores["loss"] == pytest.approx(0.25 / 3)
 
 
 @pytest.mark.parametrize("augment", [option for option in options_of("augment") if option not in REFUSED])

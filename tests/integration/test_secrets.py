@@ -57,6 +57,18 @@ def test_the_texts_of_a_file_go_to_wandb_only_when_asked(tmp_path: Path, reviews
         assert any(told.encode() in data for data in sent) is is_there, examples
 
 
+def test_a_wandb_run_names_no_machine_and_says_what_was_chosen(
+    tmp_path: Path, reviews_csv: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "c4n4ry-host")
+    given = ["data=csv", f"data.path={reviews_csv}", f"model.name={tiny_model}", "logger=wandb", "augment=[duplicate,aeda]", *QUICK]
+    assert train(given) == 0
+    sent = {path.name: path.read_bytes() for path in tmp_path.rglob("wandb/offline-run-*/**/*") if path.is_file()}
+    assert not any(b"c4n4ry-host" in content for content in sent.values())
+    assert "requirements.txt" not in sent
+    assert any(b'"augment":"duplicate+aeda"' in content for content in sent.values()), "a name to group and filter runs by"
+
+
 IN_ARGUMENTS = {
     "a key": "+logger.wandb.api_key=c4n4ry-0123456789",
     "a token": "+model.token=c4n4ry-0123456789",

@@ -134,6 +134,30 @@ def test_nothing_is_kept_where_nothing_is_averaged(tiny_model: Path) -> None:
     assert average.looks == []
 
 
+@pytest.mark.parametrize("n_parts", [1, 2])
+def test_bfloat16_learns_what_float32_learns(n_parts: int, tmp_path: Path, command: list[str]) -> None:
+    """What `trainer.precision=auto` takes on every GPU, gradients clipped as by default."""
+    looks = {}
+    for precision in ("32-true", "bf16-mixed"):
+        run_dir = tmp_path / precision
+        train(compose(*command, f"trainer.precision={precision}"), run_dir=run_dir, choices={}, n_parts=n_parts)
+        record = record_of(run_dir)
+        assert record["cost"]["precision"] == precision
+        looks[precision] = [look["train_loss"] for look in record["metrics"]["val_curve"]]
+    assert looks["bf16-mixed"] == pytest.approx(looks["32-true"], rel=0.05)
+    assert looks["bf16-mixed"] != looks["32-true"]
+
+
+def test_rows_of_more_tokens_than_the_model_has_places_for_are_refused(tmp_path: Path, tiny_model: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text("text,label\n" + "".join(f"{'dull ' * (70 if row == 9 else row)}{row},{'ab'[row % 2]}\n" for row in range(40)))
+    options = [*QUICK, f"data.path={path}", f"model.name={tiny_model}"]
+    expected = r"max_length: .* reads at most 64 tokens at once, and there are rows of 7\d. fix: set preprocess.tokenize.max_length=64"
+    with pytest.raises(Refused, match=expected):
+        run(tmp_path / "whole", options, "preprocess.tokenize.max_length=80")
+    run(tmp_path / "cut", options, "preprocess.tokenize.max_length=64")
+
+
 def test_r_drop_counts_both_passes_and_changes_what_is_learned(tmp_path: Path, command: list[str]) -> None:
     plain, dropped = (run(tmp_path / str(r_drop), command, f"task.r_drop={r_drop}") for r_drop in (0, 5))
     assert dropped["budget"]["tokens_computed"] == 2 * plain["budget"]["tokens_computed"]

@@ -179,7 +179,7 @@ def test_conversations_that_are_too_long(tiny_writer: Path) -> None:
     assert [row["dropped"] for row in held] == [None, None], "rows of test stay"
     options = {"checkpoint": str(tiny_writer), "revision": None, "max_length": 40, "truncation": "error"}
     with pytest.raises(Refused, match="2 of 3 conversations are longer than 40 tokens"):
-        check_rows(rows, **options)
+        chat(rows, **options)
 
 
 def test_rows_that_the_tokenizer_or_the_template_misreads_are_refused(tiny_writer: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForSequenceClassification
 
-from prepsweep.length_groups import cuts, groups, logits_by_length, n_computed
+from prepsweep.length_groups import cuts, groups, logits_by_length
 
 
 def _batch(lengths: list[int]) -> dict[str, torch.Tensor]:
@@ -73,7 +73,7 @@ def test_logits_of_tokens_are_filled_up_to_the_longest_row() -> None:
     assert torch.equal(logits_by_length(model, batch), model(**batch).logits)
 
 
-def test_computed_tokens_are_those_of_the_groups_and_short_batches_stay_whole() -> None:
+def test_rows_of_one_length_are_a_group_and_short_batches_stay_whole() -> None:
     mask = _batch([40, 40, 4, 4, 4, 4])["attention_mask"]
-    assert n_computed(mask) == 40 * 2 + 4 * 4
+    assert groups(mask) == [(slice(0, 2), slice(0, 40)), (slice(2, 6), slice(0, 4))]
     assert groups(mask[2:, :4]) == [(slice(0, 4), slice(0, 4))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from transformers import (
     DebertaV2ForSequenceClassification,
     GPT2Config,
     GPT2ForSequenceClassification,
+    RobertaConfig,
 )
 
 import prepsweep.conf
@@ -25,6 +28,7 @@ from prepsweep.methods.four_bits import n_numbers
 from prepsweep.methods.freezing import layers
 from prepsweep.methods.saved import load_model, save_weights
 from prepsweep.optimizer import adamw
+from prepsweep.pretrained import n_places
 
 FOLDER = Path(prepsweep.conf.__path__[0]) / "method"
 METHODS = sorted(file.stem for file in FOLDER.glob("*.yaml"))
@@ -230,3 +234,20 @@ def test_values_that_cannot_be_meant_are_refused(name: str, options: dict[str, A
 def test_more_layers_than_there_are_is_refused(tiny_model: Path) -> None:
     with pytest.raises(Refused, match="layers, not 99"):
         with_method(tiny(tiny_model), node("last_layers", n_layers=99), n_steps=1)
+
+
+@pytest.mark.filterwarnings("ignore:Position ids are not supported:UserWarning")
+@pytest.mark.parametrize("method", ["full", *LOADED_BY_PEFT])
+def test_a_model_reads_as_many_tokens_as_it_has_places_for(method: str, tiny_model: Path) -> None:
+    model = with_method(tiny(tiny_model), node(method), n_steps=10)
+    most = n_places(model)
+    assert most == (64 if method == "full" else 48), "what is learned before a text has places too"
+    for length in (most, most + 1):
+        ids = torch.full((2, length), 5)
+        with nullcontext() if length == most else pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=ids, attention_mask=torch.ones_like(ids))
+
+
+def test_places_of_kinds_of_models() -> None:
+    kinds = [(RobertaConfig(max_position_embeddings=514), 512), (GPT2Config(), 1024), (DebertaV2Config(), None)]
+    assert [n_places(SimpleNamespace(config=config)) for config, _ in kinds] == [most for _, most in kinds]

@@ -7,9 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from prepsweep.errors import Refused
+from prepsweep.length_groups import logits_by_length
 from prepsweep.module import FineTuning
+from prepsweep.optimizer import adamw
 from prepsweep.precision import resolve_precision
+from prepsweep.tasks.heads import sequence_head
 from prepsweep.tasks.losses import cross_entropy
+from prepsweep.tasks.mixup import mixup
 from prepsweep.tasks.text_classification import TextClassification
 from prepsweep.training import n_steps
 
@@ -26,7 +31,7 @@ def module(tiny_model: Path) -> FineTuning:
 
 def test_dropout_is_on(module: FineTuning) -> None:
     ids = torch.arange(4, 12)[None]
-    outputs = [module.model(input_ids=ids).logits for _ in range(2)]
+    outputs = [module.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits for _ in range(2)]
     assert not torch.equal(*outputs)
 
 
@@ -68,6 +73,45 @@ def test_head_has_the_classes_by_name_and_float32(tiny_model: Path) -> None:
     model = TextClassification(CLASSES, loss=cross_entropy).load_model(tiny_model)
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"}  # type: ignore[union-attr]
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_a_head_that_would_read_padding_is_refused(tmp_path: Path) -> None:
+    from transformers import XLNetConfig, XLNetForSequenceClassification
+
+    config = XLNetConfig(vocab_size=50, d_model=16, n_layer=1, n_head=2, d_inner=16)
+    XLNetForSequenceClassification(config).save_pretrained(tmp_path / "xlnet")
+    with pytest.raises(Refused, match="the head of XLNetForSequenceClassification reads the end of a text where padding stands"):
+        sequence_head(tmp_path / "xlnet", CLASSES)
+
+
+def test_computed_tokens_are_those_of_the_calls_of_the_model_in_training(module: FineTuning) -> None:
+    mask = (torch.arange(40) < torch.tensor([40, 40, 4, 4, 4, 4])[:, None]).long()
+    batch = {"input_ids": mask * 5, "attention_mask": mask}
+    logits_by_length(module.model, batch)
+    assert module.tokens_computed == 40 * 2 + 4 * 4
+    module.model.eval()
+    logits_by_length(module.model, batch)
+    assert module.tokens_computed == 40 * 2 + 4 * 4, "evaluation does not count"
+    module.model.train()
+    mixup(module.model, batch, alpha=1.0)
+    assert module.tokens_computed == 40 * 2 + 4 * 4 + 40 * 6, "mixed rows are computed whole"
+
+
+def test_the_optimizer_steps_under_a_scaler_as_without_one() -> None:
+    found = []
+    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=1024.0)):
+        torch.manual_seed(0)
+        model = torch.nn.Linear(4, 3)
+        optimizer = adamw(model, learning_rate=0.1, layer_decay=1.0, weight_decay=0.01)
+        loss = model(torch.ones(2, 4)).square().sum() * 1000
+        (scaler.scale(loss) if scaler else loss).backward()
+        if scaler:
+            scaler.unscale_(optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        scaler.step(optimizer) if scaler else optimizer.step()
+        found.append([norm, *(parameter.detach() for parameter in model.parameters())])
+    for plain, scaled in zip(*found, strict=True):
+        torch.testing.assert_close(scaled, plain)
 
 
 def test_precision_is_what_was_asked_or_what_the_device_has(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,6 +79,14 @@ def test_scores_of_sets_are_scikit_learns(rows: list[tuple[set[int], set[int]]])
     assert sample_f1(*cells).mean() == pytest.approx(found["sample_f1"])
 
 
+def test_a_single_label_is_ranked_too() -> None:
+    task = MultiLabel(["spam"], labels=LabelSets("|"), thresholds=[0.5], positive_weight=1.0)
+    logits, true = (np.array([column], dtype=np.float32).T for column in ([2, -1, 1, -2], [1, 0, 0, 1]))
+    found = task.scores(logits, true)
+    assert (found["lrap"], found["ranking_loss"], found["coverage_error"]) == (1, 0, 0.5)
+    assert (found["accuracy"], found["macro_f1"]) == (0.5, 0.5)
+
+
 def test_the_threshold_is_the_best_of_those_given() -> None:
     task = MultiLabel(["a", "b"], labels=LabelSets("|"), thresholds=[0.1, 0.3, 0.5, 0.9], positive_weight=1.0)
     p = np.array([[0.35, 0.2], [0.4, 0.6], [0.2, 0.7]])

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from prepsweep.errors import Refused
 from prepsweep.lineage import Result, Settled, settle, table_of
-from prepsweep.preprocess.tokenize import check, check_rows, fingerprint, tokenize
+from prepsweep.preprocess.tokenize import check, fingerprint, refuses_when_run, tokenize
 from tests.conftest import make_reviews, rows_of
 
 LONG = [
@@ -82,11 +82,10 @@ def test_error_names_the_count_the_longest_and_the_fix(tiny_model: Path) -> None
         r"preprocess.tokenize: 2 of 4 rows are longer than 16 tokens, the longest has 52. "
         r"fix: raise preprocess.tokenize.max_length, or set preprocess.tokenize.truncation to truncate, drop or window"
     )
-    for refuses in (tokenize, check_rows):
-        with pytest.raises(Refused, match=expected):
-            refuses(rows, **options(tiny_model, truncation="error"))
-        refuses(rows.select([0, 3]), **options(tiny_model, truncation="error"))
-    check_rows(rows, **options(tiny_model, truncation="truncate"))
+    with pytest.raises(Refused, match=expected):
+        tokenize(rows, **options(tiny_model, truncation="error"))
+    tokenize(rows.select([0, 3]), **options(tiny_model, truncation="error"))
+    assert [refuses_when_run(truncation=one) for one in ("error", "truncate", "drop", "window")] == [True, False, False, False]
 
 
 def test_windows_keep_every_token_and_share_the_stride(tiny_model: Path) -> None:

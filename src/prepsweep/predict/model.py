@@ -101,7 +101,7 @@ class Predictor:
         import torch
 
         model, tokenizer, kind = loaded(folder)
-        preparation = Preparation.of(folder, tokenizer, model.config)
+        preparation = Preparation.of(folder, tokenizer, model)
         try:
             place = torch.device(hardware_of(device))
             model = model.to(place)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pyarrow as pa
 from prepsweep import text as text_module
 from prepsweep.errors import Refused
 from prepsweep.preprocess.tokenize import cut, windows
+from prepsweep.pretrained import n_places
 from prepsweep.schema import UNSPLIT, source_table, text_columns
 from prepsweep.targets import refuse_foreign
 
@@ -36,18 +38,21 @@ class Preparation:
     decision: Mapping[str, float]
 
     @classmethod
-    def of(cls, folder: Path, tokenizer: Any, config: Any) -> Preparation:
+    def of(cls, folder: Path, tokenizer: Any, model: Any) -> Preparation:
         """What `preparation.json` says; of a folder without one, texts as they are, cut where the model ends."""
         file = folder / PREPARATION_FILE
+        # No row of training was as long as `max_length` where the model has fewer places.
+        most = n_places(model) or math.inf
         if not file.is_file():
-            longest = min(tokenizer.model_max_length, getattr(config, "max_position_embeddings", _MAX_LENGTH), _MAX_LENGTH)
-            return cls({}, longest, None, None, "32-true", {})
+            longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", _MAX_LENGTH), _MAX_LENGTH)
+            return cls({}, min(longest, most), None, None, "32-true", {})
         try:
             facts = json.loads(file.read_bytes())
             tokenize = facts["preprocess"]["tokenize"]
             stride = tokenize["stride"] if tokenize["truncation"] == "window" else None
             decision = facts.get("decision", {})
-            return cls(rewriting(facts["clean"]), tokenize["max_length"], stride, facts["pairs"], facts["precision"], decision)
+            length = min(tokenize["max_length"], most)
+            return cls(rewriting(facts["clean"]), length, stride, facts["pairs"], facts["precision"], decision)
         except Refused:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -142,7 +142,10 @@ def opened(path: Path) -> Iterator[Opened]:
         with path.open("rb") as raw, _unpacked(path, raw) as stream:
             parts = _csv(path, stream, "\t" if ".tsv" in path.suffixes else ",") if kind == "csv" else _jsonl(path, stream)
             yield Opened(parts, raw.tell, path.stat().st_size)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, EOFError, gzip.BadGzipFile, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, pa.ArrowTypeError, EOFError, gzip.BadGzipFile, UnicodeDecodeError, csv.Error) as error:
+        if "straddling object" in str(error):
+            what = f"a row is larger than {_BLOCK_BYTES >> 20} MB, or a quote is not closed"
+            raise Refused(str(path), what, "close it, or write the file as JSON lines, which may have longer rows") from error
         raise Refused(str(path), f"cannot be read as {kind}: {said(error)}", "look at it, or write it again") from error
 
 

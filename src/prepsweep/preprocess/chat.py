@@ -59,8 +59,8 @@ def fingerprint(*, checkpoint: str, revision: str | None, **_: object) -> dict[s
     return content_of(folder, TOKENIZER_FILES)
 
 
-def check_rows(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str) -> None:
-    """Refuse marks of the tokenizer in a message, roles that the template does not take and, under `error`, long conversations."""
+def check_rows(dataset: Dataset, *, checkpoint: str, revision: str | None, **_: object) -> None:
+    """Refuse marks of the tokenizer in a message and roles that the template does not take."""
     table = table_of(dataset)
     tokenizer = tokenizer_of(checkpoint, revision)
     for mark in tokenizer.all_special_tokens:
@@ -71,8 +71,11 @@ def check_rows(dataset: Dataset, *, checkpoint: str, revision: str | None, max_l
     # Whether a template takes a conversation depends on its roles.
     for messages in {tuple(one["role"] for one in found): found for found in map(json.loads, table.column(MESSAGES).to_pylist())}.values():
         rendered(tokenizer, messages)
-    if truncation == "error":
-        _refuse_long(_encoded(tokenizer, table, max_length), max_length)
+
+
+def refuses_when_run(*, truncation: str, **_: object) -> bool:
+    """Whether conversations are refused for what is read of them."""
+    return truncation == "error"
 
 
 def chat(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str) -> Result:

@@ -46,13 +46,14 @@ def fingerprint(*, checkpoint: str, revision: str | None, **_: object) -> dict[s
     return content_of(folder, TOKENIZER_FILES)
 
 
-def check_rows(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str, **_: object) -> None:
-    """Refuse pairs and tokens that cannot be read in windows; under `truncation=error`, rows of which one is too long."""
-    table = table_of(dataset)
-    _refuse_pairs(table, max_length, truncation)
-    if truncation == "error":
-        tokenizer = _tokenizer(checkpoint, revision, words=TOKENS in table.column_names)
-        _refuse_long(tokenizer, table, cut(tokenizer, table, max_length).column("truncated"), max_length)
+def check_rows(dataset: Dataset, *, max_length: int, truncation: str, **_: object) -> None:
+    """Refuse pairs and tokens that cannot be read in windows."""
+    _refuse_pairs(table_of(dataset), max_length, truncation)
+
+
+def refuses_when_run(*, truncation: str, **_: object) -> bool:
+    """Whether rows are refused for what is read of them."""
+    return truncation == "error"
 
 
 def tokenize(dataset: Dataset, *, checkpoint: str, revision: str | None, max_length: int, truncation: str, stride: int) -> Dataset | Result:

@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 
 def sequence_head(folder: Path, outputs: Sequence[str], **options: Any) -> Module:
-    """The checkpoint with one logit a text and output, in float32; a new head is drawn from torch's generator."""
+    """The checkpoint with one logit a text and output, in float32; a new head is drawn from torch's generator.
+
+    Refused where the head reads the last place of a batch, whatever stands there (XLNet): a text would be judged by its padding.
+    """
     from transformers import AutoModelForSequenceClassification
 
-    return _with_head(AutoModelForSequenceClassification, folder, outputs, **options)
+    model = _with_head(AutoModelForSequenceClassification, folder, outputs, **options)
+    if getattr(getattr(model, "sequence_summary", None), "summary_type", "") == "last":
+        what = f"the head of {type(model).__name__} reads the end of a text where padding stands"
+        raise Refused("model.name", what, "choose an encoder such as BERT or RoBERTa")
+    return model
 
 
 def token_head(folder: Path, outputs: Sequence[str]) -> Module:

@@ -52,8 +52,8 @@ def focal(logits: Tensor, labels: Tensor, *, gamma: float) -> Tensor:
 def logit_adjust(logits: Tensor, labels: Tensor, *, priors: Sequence[float], tau: float) -> Tensor:
     """Cross-entropy of the logits plus tau * log prior: rare classes must win by a wider margin; tau 0 is cross-entropy.
 
-    Menon et al. (2021), Long-tail Learning via Logit Adjustment, arXiv:2007.07314, equation 10. After `oversample` all
-    priors are alike, and it does nothing.
+    Menon et al. (2021), Long-tail Learning via Logit Adjustment, arXiv:2007.07314, equation 10. After `oversample`, or
+    beside `class_weights` or `weighted_sampler`, all priors are alike, and it does nothing.
     """
     import torch
 
@@ -62,10 +62,15 @@ def logit_adjust(logits: Tensor, labels: Tensor, *, priors: Sequence[float], tau
     return cross_entropy(logits.float() + shift, labels)
 
 
-def class_priors(labels: pa.ChunkedArray, classes: Sequence[str]) -> list[float]:
-    """Share of each of `classes` among the rows, in their order."""
-    counts = {found["values"]: found["counts"] for found in pc.value_counts(labels).to_pylist()}
-    return [counts.get(name, 0) / len(labels) for name in classes]
+def class_priors(rows: pa.Table, classes: Sequence[str]) -> list[float]:
+    """Share of each of `classes` in the training on these rows, in their order: what their weights and draws make of their number."""
+    seen = rows.column("weight")
+    if "sampling_weight" in rows.column_names:
+        seen = pc.multiply(seen, rows.column("sampling_weight"))
+    # In one thread, so that floats are added up in one order.
+    sums = pa.table({"label": rows.column("label"), "seen": pc.cast(seen, pa.float64())}).group_by("label", use_threads=False)
+    of_class = {found["label"]: found["seen_sum"] for found in sums.aggregate([("seen", "sum")]).to_pylist()}
+    return [of_class.get(name, 0.0) / sum(of_class.values()) for name in classes]
 
 
 def with_its_options(node: DictConfig, where: str, unknown: str) -> partial[Any]:

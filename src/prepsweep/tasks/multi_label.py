@@ -134,13 +134,16 @@ class MultiLabel:
         row_f1 = np.divide(2 * (there & said).sum(axis=1), sizes, out=np.ones(len(sizes)), where=sizes > 0)
         log_p = -np.logaddexp(0, -logits.astype(np.float64)), -np.logaddexp(0, logits.astype(np.float64))
         counts = _counts(there, said)
+        # Rankings are of two classes or more: one that no row has and that stands last changes none of their scores.
+        n_more = ((0, 0), (0, max(0, 2 - p.shape[1])))
+        ranked = np.pad(there, n_more), np.pad(p, n_more, constant_values=-1.0)
         return self.decision | {
             "accuracy": float((there == said).all(axis=1).mean()),
             **averages(**counts),
             "sample_f1": float(row_f1.mean()),
-            "lrap": float(label_ranking_average_precision_score(there, p)),
-            "coverage_error": float(coverage_error(there, p)),
-            "ranking_loss": float(label_ranking_loss(there, p)),
+            "lrap": float(label_ranking_average_precision_score(*ranked)),
+            "coverage_error": float(coverage_error(*ranked)),
+            "ranking_loss": float(label_ranking_loss(*ranked)),
             "loss": float(-np.where(there, *log_p).mean()),
             "per_class": per_class(self.classes, **counts),
         }

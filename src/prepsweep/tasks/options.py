@@ -25,7 +25,7 @@ _GIVEN = ("classes", "priors", "train_labels")
 def built_task(task: DictConfig, *, classes: list[str], train: pa.Table) -> Any:
     """The task of a run, given what of `classes` and of its train rows it asks for."""
     module, name = _named(task)
-    found = {"classes": classes, "priors": class_priors(by_class(train).column("label"), classes), "train_labels": train.column("label")}
+    found = {"classes": classes, "priors": class_priors(by_class(train), classes), "train_labels": train.column("label")}
     asked = inspect.signature(getattr(module, name)).parameters
     return instance(task, "task", **{key: value for key, value in found.items() if key in asked})
 

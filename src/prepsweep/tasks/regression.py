@@ -74,20 +74,19 @@ class Regression:
     def __init__(self, classes: Sequence[str], *, labels: Numbers, train_labels: pa.ChunkedArray) -> None:
         numbers = _numbers(train_labels)
         self.classes = list(classes)
-        self.decision = {"label_mean": float(numbers.mean()), "label_deviation": float(numbers.std()) or 1.0}
+        self.decision = {"label_mean": float(numbers.mean()), "label_deviation": _spread(numbers) ** 0.5 or 1.0}
 
     def load_model(self, folder: Path) -> Module:
         """The checkpoint with a head of one number."""
         return sequence_head(folder, ["number"], problem_type="regression")
 
-    def targets(self, labels: pa.ChunkedArray) -> Values:
-        """The numbers of the rows, shape (n_rows,)."""
-        return _numbers(labels)
+    def targets(self, labels: pa.ChunkedArray) -> NDArray[np.float32]:
+        """The numbers of the rows in deviations of train, shape (n_rows,); Apple's GPUs have no float64."""
+        return np.asarray((_numbers(labels) - self.decision["label_mean"]) / self.decision["label_deviation"], dtype=np.float32)
 
     def training_loss(self, model: Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
         """Mean squared error over the rows, each by its weight, in squared deviations of train (0-dimensional)."""
-        wanted = (batch["labels"] - self.decision["label_mean"]) / self.decision["label_deviation"]
-        losses = (logits_by_length(model, inputs).float().squeeze(1) - wanted) ** 2
+        losses = (logits_by_length(model, inputs).float().squeeze(1) - batch["labels"]) ** 2
         return (losses * batch["weights"]).sum() / batch["weights"].sum()
 
     def evaluated(self, model: Module, inputs: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
@@ -95,17 +94,16 @@ class Regression:
         logits: Tensor = model(**inputs).logits
         return logits
 
-    def decide(self, logits: NDArray[np.float32], labels: NDArray[np.float64]) -> None:
+    def decide(self, logits: NDArray[np.float32], labels: NDArray[np.float32]) -> None:
         """Nothing: the number itself is predicted."""
 
-    def scores(self, logits: NDArray[np.float32], labels: NDArray[np.float64]) -> dict[str, Any]:
+    def scores(self, logits: NDArray[np.float32], targets: NDArray[np.float32]) -> dict[str, Any]:
         """Errors in the unit of the labels, and correlations; `loss` is the mean squared error in squared deviations of train.
 
         A correlation with numbers that are all equal is not defined and stands as 0, R2 of such labels too.
         """
-        predictions = self._numbers(logits)
-        errors = predictions - labels
-        spread = float(((labels - labels.mean()) ** 2).mean())
+        predictions, labels = self._numbers(logits[:, 0]), self._numbers(targets)
+        errors, spread = predictions - labels, _spread(labels)
         mse = float((errors**2).mean())
         return self.decision | {
             "r2": 1 - mse / spread if spread else 0.0,
@@ -119,14 +117,14 @@ class Regression:
 
     def predictions(self, logits: NDArray[np.float32], labels: pa.ChunkedArray) -> dict[str, Any]:
         """The predicted numbers, in decimal."""
-        return {"prediction": [repr(number) for number in self._numbers(logits).tolist()]}
+        return {"prediction": [repr(number) for number in self._numbers(logits[:, 0]).tolist()]}
 
     def report(self, test: dict[str, Any]) -> str:
         """The scores, one a line."""
         return "\n".join(f"{name:>10} {test[name]:10.4f}" for name in ("rmse", "mae", "r2", "pearson", "spearman"))
 
-    def _numbers(self, logits: NDArray[np.float32]) -> Values:
-        return np.asarray(logits[:, 0].astype(np.float64) * self.decision["label_deviation"] + self.decision["label_mean"])
+    def _numbers(self, deviations: NDArray[np.float32]) -> Values:
+        return np.asarray(deviations.astype(np.float64) * self.decision["label_deviation"] + self.decision["label_mean"])
 
 
 def _checked(cell: str) -> None:
@@ -136,6 +134,11 @@ def _checked(cell: str) -> None:
 
 def _numbers(labels: pa.ChunkedArray) -> Values:
     return np.asarray(pc.cast(labels, pa.float64()).to_numpy())
+
+
+def _spread(values: Values) -> float:
+    """The variance; of equal numbers 0, which rounding would miss."""
+    return float(values.var()) if np.ptp(values) else 0.0
 
 
 def _correlation(one: Values, other: Values) -> float:

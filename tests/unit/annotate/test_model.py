@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,24 @@ def test_a_checkpoint_with_a_head_says_its_own_classes_or_what_they_are_called_h
     assert table_of(model(pairs, **(OPTIONS | options)).rows)[PROPOSED].null_count == 0, "one of each pair has a text"
     with pytest.raises(Refused, match="two classes of the checkpoint are given one name"):
         run(**options, classes={"LABEL_0": "food", "LABEL_1": "food"})
+
+
+def test_a_checkpoint_without_a_head_over_classes_is_refused(tiny_model: Path, tmp_path: Path) -> None:
+    from transformers import AutoModelForSequenceClassification
+
+    whole = AutoModelForSequenceClassification.from_pretrained(tiny_model)
+    number = AutoModelForSequenceClassification.from_pretrained(tiny_model, num_labels=1, ignore_mismatched_sizes=True)
+    cases = [
+        (whole.base_model, None, "has no head over classes: its weights lack 'classifier.bias'"),
+        (number, None, "gives a number"),
+        (whole, "multi_label_classification", "gives sets of labels"),
+    ]
+    for place, (saved, kind, said) in enumerate(cases):
+        folder = shutil.copytree(tiny_model, tmp_path / str(place))
+        saved.config.problem_type = kind
+        saved.save_pretrained(folder)
+        with pytest.raises(Refused, match=said):
+            run(checkpoint=str(folder), descriptions=None)
 
 
 def test_it_says_what_transformers_says(tiny_model: Path) -> None:

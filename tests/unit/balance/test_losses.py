@@ -7,19 +7,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from prepsweep.balance.class_weights import class_weights
+from prepsweep.balance.weighted_sampler import weighted_sampler
 from prepsweep.errors import Refused
+from prepsweep.lineage import table_of
 from prepsweep.preflight.compose import compose_runs
 from prepsweep.stages import instance, stages_of
 from prepsweep.tasks.losses import check_loss, class_priors, cross_entropy, focal, logit_adjust
 from prepsweep.tasks.text_classification import TextClassification
-from tests.conftest import compose
+from tests.conftest import compose, rows_of
 
 CLASSES = ["a", "b", "c"]
 PRIORS = [0.7, 0.2, 0.1]
@@ -94,9 +96,15 @@ def test_logit_adjust_asks_a_wider_margin_of_rare_classes() -> None:
 
 
 def test_priors_are_in_the_order_of_the_classes() -> None:
-    labels = pa.chunked_array([pa.array(["b", "b", "c"]), pa.array(["b", "a"])])
-    assert class_priors(labels, ["c", "a", "b"]) == pytest.approx([0.2, 0.2, 0.6])
-    assert class_priors(labels, ["a", "b", "c", "none"])[3] == 0
+    rows = table_of(rows_of([("1", "b"), ("2", "b"), ("3", "c"), ("4", "b"), ("5", "a")], "train"))
+    assert class_priors(rows, ["c", "a", "b"]) == pytest.approx([0.2, 0.2, 0.6])
+    assert class_priors(rows, ["a", "b", "c", "none"])[3] == 0
+
+
+@pytest.mark.parametrize("balanced", [class_weights, weighted_sampler])
+def test_priors_are_those_of_the_training_not_of_the_file(balanced: Any) -> None:
+    rows = table_of(balanced(rows_of([("1", "b"), ("2", "b"), ("3", "c"), ("4", "b"), ("5", "a")], "train"), power=1.0))
+    assert class_priors(rows, ["a", "b", "c"]) == pytest.approx([1 / 3] * 3), "or rare classes would be raised twice"
 
 
 def test_the_task_gives_the_priors_and_weighs_the_rows() -> None:

@@ -57,7 +57,13 @@ def test_the_stages_that_rewrite_texts_are_known_by_what_they_use() -> None:
         ("text,b\na,b\nc\n", "cannot be read as csv"),
         ("text,b\n", "the file has no rows"),
         ("", "cannot be read as csv"),
+        ("x" * 200_000 + "\n", "cannot be read as csv: field larger than field limit"),
+        (
+            f'text,b\n"{"long " * 500_000}",1\n',
+            "a row is larger than 1 MB, or a quote is not closed. fix: close it",
+        ),
     ],
+    ids=str.__len__,
 )
 def test_a_csv_that_cannot_be_read(content: str, said: str, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.csv").write_text(content, encoding="utf-8")
