@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pyarrow as pa
 
@@ -87,7 +88,7 @@ class Cache:
     made: set[str] = field(default_factory=set)
 
     def find(self, key: str) -> Entry | None:
-        """The entry under `key`, or None where there is none or a byte of it is not what was written."""
+        """The entry under `key`, or None where there is none that can be read, or a byte of it is not what was written."""
         if key in self.pending:
             return self.pending[key]
         folder = self._folder(key)
@@ -97,7 +98,7 @@ class Cache:
             if not is_whole(folder):
                 return None
             stage = json.loads((folder / "stage.json").read_bytes())
-        except (FileNotFoundError, BlockingIOError, ValueError):
+        except (OSError, ValueError):
             return None
         if not self.deferred:
             with suppress(OSError):  # When it was last used, for `prepsweep cache prune`; a cache can be read-only.
@@ -106,7 +107,7 @@ class Cache:
 
     def has(self, key: str) -> bool:
         """Whether an entry is there, without looking at its bytes: good enough for a plan, not for reading."""
-        return key in self.pending or (self._folder(key) / MANIFEST).exists()
+        return key in self.pending or os.access(self._folder(key) / MANIFEST, os.R_OK)
 
     @contextmanager
     def alone(self, key: str) -> Iterator[None]:
@@ -150,7 +151,9 @@ class Cache:
         size = partial(sum, [table_of(rows).nbytes for rows in (entry.rows, entry.left)])
         with refused_where_nothing_fits(target.parent, size, what=str(entry.stage.get("name")), fix=_ROOM):
             target.parent.mkdir(parents=True, exist_ok=True)
-            private = Path(tempfile.mkdtemp(prefix=f".{key[:12]}-", dir=target.parent))
+            # Not by `mkdtemp`, whose folders are for one user alone: others may share the cache.
+            private = target.parent / f".{key[:12]}-{uuid4().hex}"
+            private.mkdir()
             hold = Hold(private)
             try:
                 _write_entry(private, key, entry)
@@ -183,7 +186,7 @@ def is_whole(folder: Path) -> bool:
         whole = manifest["key"] == folder.name and manifest["version"] == VERSION
         names = set(manifest["files"]) - {EVIDENCE, IDENTITY} == set(FILES)
         return whole and names and all(hash_file(folder / name) == digest for name, digest in manifest["files"].items())
-    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from typing import Any
 
 from prepsweep.cache import IDENTITY, LOCKS, MANIFEST, STAGES
 from prepsweep.holding import Claim
+
+# What the cache gives to its folders and locks; whatever else lies beside them is somebody's, and stays.
+_ENTRY = re.compile(r"[0-9a-f]{64}")
+_PRIVATE = re.compile(r"\.([0-9a-f]{12}|damaged|removed)-.+")
+_LOCK = re.compile(r"[0-9a-f]{64}\.lock")
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,8 @@ class Stored:
 
     @property
     def n_rows(self) -> int | None:
-        return self.stage.get("rows_out")
+        n_rows = self.stage.get("rows_out")
+        return n_rows if isinstance(n_rows, int) else None
 
     def identity(self) -> dict[str, Any] | None:
         """What its key is the hash of; None for an entry that does not tell."""
@@ -45,21 +52,28 @@ class Stored:
 
 def stored_entries(cache_dir: Path) -> list[Stored]:
     """Every entry, whole or not, the one that was used last first."""
-    entries = (_stored(folder) for folder in _folders(cache_dir) if not folder.name.startswith("."))
+    entries = (_stored(folder) for folder in _named(_ENTRY, cache_dir / STAGES))
     return sorted(filter(None, entries), key=lambda entry: (-entry.used, entry.folder.name))
 
 
-def remove(folder: Path, claimed: Path) -> bool:
-    """Take a folder out of the cache unless a process holds `claimed`, which marks it; by one rename, so that nobody sees half of it."""
+def remove(place: Path, claimed: Path) -> bool:
+    """Take a folder or file out of the cache unless a process holds `claimed`, which marks it, or it belongs to another user.
+
+    By one rename, so that nobody sees half of it.
+    """
     try:
         claim = Claim(claimed)
         if not claim.free:
             return False
-        grave = Path(tempfile.mkdtemp(prefix=".removed-", dir=folder.parent))
-        folder.rename(grave / folder.name)
-    except FileNotFoundError:
+        grave = Path(tempfile.mkdtemp(prefix=".removed-", dir=place.parent))
+    except OSError:
         return False
-    shutil.rmtree(grave, ignore_errors=True)
+    try:
+        place.rename(grave / place.name)
+    except OSError:
+        return False
+    finally:
+        shutil.rmtree(grave, ignore_errors=True)
     return True
 
 
@@ -79,20 +93,13 @@ def prune(cache_dir: Path, *, unused_since: float | None, max_bytes: int | None)
 
 def remove_leftovers(cache_dir: Path) -> int:
     """Remove the private folders and locks of processes that are gone, and say how many there were."""
-    private = [folder for folder in _folders(cache_dir) if folder.name.startswith(".")]
-    n_removed = sum(remove(folder, folder) for folder in private)
-    for lock in (cache_dir / LOCKS).glob("*.lock"):
-        # Whoever waits for a lock file that is gone has a lock of its own: the work is done twice at worst.
-        claim = Claim(lock)
-        if claim.free:
-            lock.unlink(missing_ok=True)
-            n_removed += 1
-    return n_removed
+    # Whoever waits for a lock file that is gone has a lock of its own: the work is done twice at worst.
+    leftovers = [*_named(_PRIVATE, cache_dir / STAGES), *_named(_LOCK, cache_dir / LOCKS)]
+    return sum(remove(place, place) for place in leftovers)
 
 
-def _folders(cache_dir: Path) -> Iterator[Path]:
-    stages = cache_dir / STAGES
-    return (folder for folder in stages.iterdir() if folder.is_dir()) if stages.is_dir() else iter(())
+def _named(pattern: re.Pattern[str], folder: Path) -> Iterator[Path]:
+    return (place for place in folder.iterdir() if pattern.fullmatch(place.name)) if folder.is_dir() else iter(())
 
 
 def _mark(folder: Path) -> Path:
@@ -104,10 +111,10 @@ def _stored(folder: Path) -> Stored | None:
         files = [file.stat() for file in folder.iterdir()]
         used = _mark(folder).stat().st_mtime
         made = min((file.st_mtime for file in files), default=used)
-    except FileNotFoundError:
-        return None  # Removed while we looked.
+    except OSError:
+        return None  # Removed while we looked, or not ours to read.
     try:
         stage = json.loads((folder / "stage.json").read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         stage = {}
     return Stored(folder, stage if isinstance(stage, dict) else {}, sum(file.st_size for file in files), made, used)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -27,7 +28,7 @@ from prepsweep.launch.memory import within_memory
 from prepsweep.preemption import PREEMPTED, Preempted, preemptible
 from prepsweep.preflight import Checked, check, check_configurations
 from prepsweep.preflight.collected import further_errors
-from prepsweep.preflight.compose import check_shown
+from prepsweep.preflight.compose import check_shown, study_in_files
 from prepsweep.preflight.doors import overrides_of
 from prepsweep.preflight.help import help_text
 from prepsweep.preflight.resolvers import register_resolvers
@@ -66,16 +67,15 @@ def _train(arguments: list[str]) -> int:
         if asked.check_determinism and asked.multirun:
             raise Refused(CHECK_DETERMINISM, "checks one run, not a sweep", "leave -m out")
         if asked.help:
-            print(help_text(overrides, multirun=asked.multirun))
+            print(help_text(overrides, multirun=asked.multirun), flush=True)
             return OK
         if asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
             if overrides and not asked.shell_completion:
                 check_shown(overrides)
         else:
-            if asked.multirun and not any(override.startswith("study=") for override in asked.overrides):
-                arguments.append(f"study={datetime.now():%Y-%m-%d_%H-%M-%S}")
-                overrides.append(arguments[-1])
             try:
+                named = _study_of_now(overrides) if asked.multirun else []
+                arguments, overrides = arguments + named, overrides + named
                 checked = check(overrides, multirun=asked.multirun, keep=not asked.check_determinism)
             except Refused as error:
                 return _say(*further_errors(error, overrides, partial(check_configurations, multirun=asked.multirun)))
@@ -86,6 +86,17 @@ def _train(arguments: list[str]) -> int:
         return _run_hydra(arguments, checked, sweep=asked.multirun)
     except Refused as error:
         return _say(error)
+    except BrokenPipeError:
+        if not asked.help:
+            raise
+        return _read_enough()
+
+
+def _study_of_now(overrides: list[str]) -> list[str]:
+    """The override that calls a sweep by the time; none where the command line or an experiment names its study."""
+    if any(re.match(r"\+*study=(?!null$)", override) for override in overrides) or study_in_files(overrides) is not None:
+        return []
+    return [f"study={datetime.now():%Y-%m-%d_%H-%M-%S}"]
 
 
 def _folder_to_continue(overrides: list[str], checked: Checked) -> list[str]:
@@ -137,7 +148,7 @@ def _sweep(start: Callable[[], None], checked: Checked) -> int:
     try:
         with handed_over(checked.runs):
             start()
-    except Preempted:
+    except (Preempted, KeyboardInterrupt):
         _sweep_code(checked)
         raise
     except SystemExit as stop:
@@ -169,10 +180,8 @@ def _sweep_code(checked: Checked) -> int:
 def train_one(
     cfg: DictConfig, cache: Cache, choices: Mapping[str, Any], *, n_parts: int = 1, on_step: OnStep | None = None
 ) -> float | None:
-    """The run that Hydra has composed, see `training.train`; one of a study that is finished is not run again."""
+    """The run that Hydra has composed, see `train_in`."""
     run_dir, overrides = Path(HydraConfig.get().runtime.output_dir), list(HydraConfig.get().overrides.task)
-    if said_finished_before(cfg, run_dir):
-        return None
     return train_in(run_dir, cfg, cache, choices, overrides=overrides, n_parts=n_parts, on_step=on_step)
 
 
@@ -196,12 +205,17 @@ def train_in(
     overrides: list[str],
     n_parts: int = 1,
     on_step: OnStep | None = None,
-) -> float:
-    """The run `cfg` in `run_dir`, in this process or in one for each of its devices."""
+) -> float | None:
+    """The run `cfg` in `run_dir`, in this process or in one for each of its devices; see `training.train`.
+
+    One of a study that is finished is not run again, and one that another sweep trains now is waited for.
+    """
     from prepsweep.continuing import alone_in
     from prepsweep.ranks import n_ranks, train_on_ranks
 
-    with alone_in(run_dir):
+    with alone_in(run_dir, waits=cfg.study is not None):
+        if said_finished_before(cfg, run_dir):
+            return None
         if (n := n_ranks(cfg)) > 1:
             return train_on_ranks(cfg, run_dir=run_dir, choices=choices, overrides=overrides, n=n, n_parts=n_parts)
         with waiting("loading torch, transformers and Lightning"):
@@ -235,9 +249,13 @@ def main(argv: list[str] | None = None) -> int:
     except Refused as error:
         return _say(error)
     except BrokenPipeError:
-        # Whoever read the rows (`| head`) has enough; without this Python complains again while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return OK
+        return _read_enough()
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _read_enough() -> int:
+    """Whoever read what was printed (`| head`) has enough; without this Python complains again while it shuts down."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return OK

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from prepsweep.errors import Refused
 from prepsweep.locks import locked
-from prepsweep.record import RECORD_FILE, read_record
+from prepsweep.record import RECORD_FILE, mark_failed, read_record
 
 CHECKPOINT_FILE = "checkpoint.pt"
 _LOCK_FILE = ".lock"
@@ -32,15 +33,25 @@ def run_to_continue(output_dir: Path, run_id: str) -> Path | None:
 
 
 @contextmanager
-def alone_in(run_dir: Path) -> Iterator[None]:
-    """Keep other processes out of the folder of a run; refused where one is in it."""
+def alone_in(run_dir: Path, *, waits: bool) -> Iterator[None]:
+    """Keep other processes out of the folder of a run; where one is in it, this one `waits` for its end or is refused."""
     run_dir.mkdir(parents=True, exist_ok=True)
+    lock = run_dir / _LOCK_FILE
     with ExitStack() as held:
         try:
-            held.enter_context(locked(run_dir / _LOCK_FILE, timeout_seconds=0))
+            held.enter_context(locked(lock, timeout_seconds=0))
         except Timeout as error:
-            raise Refused(str(run_dir), "another process trains this run", "wait for it, or end it") from error
+            if not waits:
+                raise Refused(str(run_dir), "another process trains this run", "wait for it, or end it") from error
+            print(f"waits for another process that trains this run: {run_dir}", file=sys.stderr)
+            held.enter_context(locked(lock))
         yield
+
+
+def mark_ended(run_dir: Path, config: dict[str, Any], **told: Any) -> None:
+    """`record.mark_failed` for a run whose process is gone, unless another process trains it now."""
+    with suppress(Refused), alone_in(run_dir, waits=False):
+        mark_failed(run_dir, config, **told)
 
 
 def _is_held(run_dir: Path) -> bool:

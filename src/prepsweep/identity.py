@@ -11,7 +11,6 @@ import importlib.machinery
 import importlib.metadata
 import importlib.util
 import json
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -97,7 +96,7 @@ def content_of_files(spec: Mapping[str, Any], *, where: str) -> dict[str, str]:
         try:
             found[place] = hash_folder(path) if path.is_dir() else hash_file(path)
         except OSError as error:
-            what = "no such file or folder" if isinstance(error, FileNotFoundError) else f"cannot be read ({os.strerror(error.errno)})"
+            what = "no such file or folder" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
             raise Refused(f"{where}.{place}", f"{what}: {path}", "check the path") from error
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prepsweep.flow import Rows
+from prepsweep.flow import Rows, run
 from prepsweep.identity import hash_json
 from prepsweep.label_kinds import refuse_unfit
 from prepsweep.leaks.order import refuse_misplaced
@@ -15,6 +15,8 @@ from prepsweep.stages import PREPARATION, Stage, adopt_of, limit_of, source_of, 
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
+
+    from prepsweep.cache import Cache
 
 
 def before_split(cfg: DictConfig) -> list[Stage]:
@@ -49,16 +51,19 @@ def check_train_rows(stages: Sequence[Stage], train: Rows) -> None:
         stage.check_rows(train.dataset)
 
 
-def check_rows_to_read(stages: Sequence[Stage], whole: Rows, asked: set[tuple[str, str]]) -> None:
+def check_rows_to_read(stages: Sequence[Stage], whole: Rows, cache: Cache, asked: set[tuple[str, str]]) -> None:
     """Refuse rows that preprocess cannot work on, each only once for all runs: `asked` holds what was asked before.
 
     `stages` are those of a run. Train rows are asked about only where none may be dropped on the way: dev and test come as they are now.
+    A stage that must read rows to refuse them is run, and the run finds in the cache what it has read.
     """
     may_drop = any(stage.group in ("refine", "balance") for stage in stages)
     for stage in (stage for stage in stages if stage.group == "preprocess"):
         for rows in (whole.of(split) for split in (SPLITS[1:] if may_drop else SPLITS)):
             if (question := (hash_json(stage.spec), rows.key)) not in asked:
                 stage.check_rows(rows.dataset)
+                if stage.refuses_when_run():
+                    run(stage, rows, cache, [])
                 asked.add(question)
 
 

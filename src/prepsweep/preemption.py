@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h
+GRACE_SECONDS = 60.0  # what a run may take to finish its step and write its checkpoint
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 Handler = Callable[[int, FrameType | None], Any] | int | None
 
@@ -72,6 +75,19 @@ def deferred() -> Iterator[Stop]:
     finally:
         # A second signal must not disturb the record that is written on the way out.
         _restore(dict.fromkeys(SIGNALS, signal.SIG_IGN) if stop.signal_name else before)
+
+
+def end_with_starter() -> None:
+    """Ask this process to save and end, and after a while make it, once the one that holds the other end of its stdin is gone."""
+
+    def watch() -> None:
+        # Not by `sys.stdin`: Python aborts where it ends while a thread waits in that.
+        os.read(0, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-starter").start()
 
 
 def _install(handler: Handler) -> dict[signal.Signals, Handler]:

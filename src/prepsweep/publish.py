@@ -13,8 +13,8 @@ from typing import IO
 
 from prepsweep.errors import Refused
 
-# What no later try can mend: no room, or no right to write.
-_NOT_TO_BE_HAD = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR)
+# What no later try can mend: no room, no right to write, or a file where a folder is to be.
+_NOT_TO_BE_HAD = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.ENOTDIR, errno.EEXIST)
 Size = Callable[[], int] | None
 ROOM = "make room there, or name another folder"
 

@@ -21,12 +21,11 @@ from omegaconf import DictConfig, OmegaConf
 from prepsweep.cache import Cache
 from prepsweep.monitors import monitored
 from prepsweep.pipeline import prepare
-from prepsweep.preemption import PREEMPTED, Preempted, preemptible
+from prepsweep.preemption import GRACE_SECONDS, PREEMPTED, Preempted, end_with_starter, preemptible
 from prepsweep.record import RECORD_FILE, plain_config
 
 _FROZEN = "ranks.json"
 _LOOK_SECONDS = 0.05
-_GRACE_SECONDS = 60.0
 
 
 def n_ranks(cfg: DictConfig) -> int:
@@ -62,7 +61,8 @@ def train_on_ranks(cfg: DictConfig, *, run_dir: Path, choices: Mapping[str, Any]
         port = free.getsockname()[1]
     shared = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(n), "NODE_RANK": "0"}
     command = [sys.executable, "-m", "prepsweep.ranks", str(run_dir)]
-    children = [subprocess.Popen(command, env=shared | {"LOCAL_RANK": str(i)}) for i in range(n)]  # noqa: S603
+    # Nothing is written to the pipes: their end tells the processes that this one is gone.
+    children = [subprocess.Popen(command, env=shared | {"LOCAL_RANK": str(i)}, stdin=subprocess.PIPE) for i in range(n)]  # noqa: S603
     try:
         codes = _ended(children)
     finally:
@@ -92,13 +92,15 @@ def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
     for child in children:
         if child.poll() is None:
             child.terminate()
-    deadline = time.monotonic() + _GRACE_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS
     for child in children:
         try:
             child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
 
 
 def _run_rank(run_dir: Path) -> None:
@@ -110,5 +112,6 @@ def _run_rank(run_dir: Path) -> None:
 
 
 if __name__ == "__main__":
+    end_with_starter()
     with preemptible():
         _run_rank(Path(sys.argv[1]))

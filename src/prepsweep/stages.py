@@ -72,6 +72,10 @@ class Stage:
         for stage in self.inner:
             stage.check_rows(dataset)
 
+    def refuses_when_run(self) -> bool:
+        """Whether it finds rows that it refuses only in its own work: its module may define `refuses_when_run(**arguments)`."""
+        return bool(self._hook("refuses_when_run"))
+
     def __call__(self, *dataset: Dataset) -> Result:
         """Run the stage: on a data set, or on nothing for a source."""
         from hydra.utils import instantiate
@@ -134,7 +138,10 @@ def _seed(group: str, seeds: Mapping[str, int]) -> int:
 
 def _checked(stage: Stage) -> Stage:
     """`stage` bound to its function's signature, with the injected values that this one takes; what it wraps as well."""
-    parameters = inspect.signature(_function(stage.spec["_target_"])).parameters
+    try:
+        parameters = inspect.signature(_function(stage.spec["_target_"])).parameters
+    except ImportError as error:
+        raise Refused(stage.where, f"its code cannot be imported: {error}", "install what it imports") from error
     injected = {name: value for name, value in stage.injected.items() if name in parameters}
     _bind(parameters, set(_arguments(stage.spec)), stage.where, takes_rows=stage.group != "data")
     bound = Stage(stage.group, stage.name, stage.spec, injected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from prepsweep.cache import EVIDENCE, FILES, Cache
+from prepsweep.errors import Refused
 from prepsweep.lineage import table_of
 from prepsweep.publish import write_atomically
 from tests.conftest import make_reviews, rows_of
@@ -125,6 +127,24 @@ def test_where_files_cannot_be_locked_the_work_is_done_all_the_same(tmp_path: Pa
 def test_an_error_of_the_work_itself_is_not_taken_for_one_of_the_lock(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="disk full"), Cache(tmp_path / "cache").alone(KEY):
         raise OSError("disk full")
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        entry = stored(tmp_path).cache_dir / "stages" / KEY
+    finally:
+        os.umask(before)
+    assert [oct(path.stat().st_mode & 0o777) for path in (entry, entry / "manifest.json")] == ["0o755", "0o644"]
+
+
+@pytest.mark.parametrize("at", ["cache", "cache/stages"])
+def test_a_file_where_the_cache_should_be_is_refused(at: str, tmp_path: Path) -> None:
+    (tmp_path / at).parent.mkdir(exist_ok=True)
+    (tmp_path / at).touch()
+    assert Cache(tmp_path / "cache").find(KEY) is None
+    with pytest.raises(Refused, match="cannot store x"):
+        stored(tmp_path)
 
 
 def test_write_atomically_replaces_the_whole_file(tmp_path: Path) -> None:

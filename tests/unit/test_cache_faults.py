@@ -70,7 +70,7 @@ def test_the_content_of_data_files_is_in_the_key(data: list[str], reviews_csv: P
 def test_duplicates_are_not_cached_twice_and_removing_them_is_in_the_key(data: list[str]) -> None:
     """axolotl #2719: a cache made with duplicates served runs that asked for none."""
     cache = Cache(Path("cache"))
-    cfgs = [compose(*data, f"clean={clean}", f"study={i}") for i, clean in enumerate(["none", "none", "exact_dedup"])]
+    cfgs = [compose(*data, f"clean={clean}", f"study=s{i}") for i, clean in enumerate(["none", "none", "exact_dedup"])]
     prepared = [prepare(cfg, cache) for cfg in cfgs]
     assert [stage["cached"] for stage in prepared[1].stages] == [True] * len(prepared[1].stages)
     assert moved(keys(*data, "clean=none"), keys(*data, "clean=none", "study=x")) == []

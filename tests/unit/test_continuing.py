@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+from omegaconf import DictConfig, OmegaConf
 
-from prepsweep.continuing import alone_in, run_to_continue
+from prepsweep import cli
+from prepsweep.cache import Cache
+from prepsweep.continuing import alone_in, mark_ended, run_to_continue
 from prepsweep.errors import Refused
 
 HOLD = """
 import sys, time, pathlib
 from prepsweep.continuing import alone_in
-with alone_in(pathlib.Path(sys.argv[1])):
+with alone_in(pathlib.Path(sys.argv[1]), waits=False):
     print(flush=True)
     time.sleep(60)
 """
@@ -50,10 +55,52 @@ def test_a_run_that_a_process_trains_is_not_gone_on_with_until_that_process_is_g
         assert other.stdout is not None
         other.stdout.readline()
         assert run_to_continue(tmp_path, RUN) is None
-        with pytest.raises(Refused, match="another process trains this run"), alone_in(run_dir):
+        with pytest.raises(Refused, match="another process trains this run"), alone_in(run_dir, waits=False):
             pass
+        mark_ended(run_dir, {}, earlier=None, choices={}, overrides=[], reason="it could not begin")
+        assert json.loads((run_dir / "run.json").read_text()) == {"status": "running"}, "of the other one"
         other.kill()
     assert run_to_continue(tmp_path, RUN) == run_dir
-    with alone_in(run_dir):
+    with alone_in(run_dir, waits=False):
         assert run_to_continue(tmp_path, RUN) is None
     assert run_to_continue(tmp_path, RUN) == run_dir
+
+
+def test_a_sweep_waits_for_the_run_that_another_one_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        threading.Timer(0.5, other.kill).start()
+        with alone_in(tmp_path, waits=True):
+            assert other.wait(1) == -9
+    assert capsys.readouterr().err == f"waits for another process that trains this run: {tmp_path}\n"
+
+
+def test_a_run_that_is_finished_while_it_is_waited_for_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finished_meanwhile(cfg: DictConfig, run_dir: Path) -> bool:
+        with pytest.raises(Refused), alone_in(run_dir, waits=False):
+            pass
+        return True
+
+    monkeypatch.setattr(cli, "said_finished_before", finished_meanwhile)
+    assert cli.train_in(tmp_path, OmegaConf.create({"study": "two"}), Cache(tmp_path), {}, overrides=[]) is None
+
+
+@pytest.mark.parametrize(
+    ("earlier", "left", "status", "message"),
+    [
+        (None, None, "failed", "killed by SIGKILL"),
+        ({"status": "finished"}, {"status": "finished"}, "failed", "killed by SIGKILL"),
+        (None, {"status": "running"}, "failed", "killed by SIGKILL"),
+        ({"status": "failed"}, {"status": "finished"}, "finished", None),
+    ],
+)
+def test_what_an_earlier_start_left_is_not_the_end_of_this_one(
+    earlier: dict[str, Any] | None, left: dict[str, Any] | None, status: str, message: str | None, tmp_path: Path
+) -> None:
+    if left is not None:
+        (tmp_path / "run.json").write_text(json.dumps(left))
+    config = {"study": "x", "seeds": {}}
+    mark_ended(tmp_path, config, earlier=earlier, choices={}, overrides=[], reason="killed by SIGKILL")
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["status"], (record.get("error") or {}).get("message")) == (status, message)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from prepsweep import identity
+from prepsweep import identity, targets
 from prepsweep.errors import Refused
 from prepsweep.identity import (
     RUNTIME_ONLY,
@@ -20,6 +22,8 @@ from prepsweep.identity import (
     stage_key,
     without_runtime,
 )
+from prepsweep.stages import stages_of
+from tests.conftest import compose
 
 SPEC = {"_target_": "prepsweep.clean.drop_short.drop_short", "_partial_": True, "min_words": 3}
 BASE = {"parent": "p", "spec": SPEC, "seed": 0, "files": {"word_file": "abc"}}
@@ -111,6 +115,57 @@ def test_closure_follows_the_package_through_its_helpers() -> None:
     assert not any(name.startswith(("prepsweep.augment", "prepsweep.training")) for name in closure)
 
 
+STAGE = b"def stage(dataset):\n    return dataset\n"
+HOMES: dict[str, dict[str, bytes]] = {
+    "no_init": {"stage.py": b"from no_init import helper\n" + STAGE, "helper.py": b"x = 1\n"},
+    "bom": {"__init__.py": b"", "stage.py": b"\xef\xbb\xbf" + STAGE},
+    "latin": {"__init__.py": b"", "stage.py": b"# -*- coding: latin-1 -*-\nname = 'caf\xe9'\n" + STAGE},
+    "optional": {"__init__.py": b"", "stage.py": b"try:\n    from optional.fast import g\nexcept ImportError:\n    g = None\n" + STAGE},
+    "compiled": {"__init__.py": b"", "stage.py": b"from compiled import fast\n" + STAGE, f"fast{EXTENSION_SUFFIXES[0]}": b"\x7fELF\x90"},
+}
+
+
+@pytest.mark.parametrize("name", HOMES)
+def test_packages_of_users_are_written_in_many_ways(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / name).mkdir()
+    for file, content in HOMES[name].items():
+        (tmp_path / name / file).write_bytes(content)
+    modules = {f"{name}.{Path(file).name.partition('.')[0]}" for file in HOMES[name] if file != "__init__.py"}
+    assert set(source_closure(f"{name}.stage")) - {name} == modules
+
+
+def test_a_file_that_is_no_python_is_refused_with_its_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "half_written.py").write_text("x = 1\ndef stage(:\n")
+    with pytest.raises(Refused, match=r"half_written\.py:2: is no Python: invalid syntax"):
+        source_closure("half_written")
+
+
+def test_a_stage_whose_imports_are_not_installed_is_refused_with_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(targets, "TRUSTED_PACKAGES", ("needs_more",))
+    (tmp_path / "needs_more").mkdir()
+    (tmp_path / "needs_more" / "stage.py").write_bytes(b"import not_there_at_all\n" + STAGE)
+    with pytest.raises(Refused, match=r"clean\.x: its code cannot be imported: No module named 'not_there_at_all'"):
+        stages_of(compose("clean=none", "+clean.x={_target_:needs_more.stage.stage,_partial_:true}"), "clean")
+
+
+def test_files_in_lists_count_by_content_too(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.txt", tmp_path / "two.txt"
+    one.write_text("one")
+    two.write_text("two")
+    spec = {"lists": [{"path": str(one)}, {"path": str(two), "n": 1}], "word_file": [str(one), None]}
+    found = content_of_files(spec, where="x")
+    assert list(found) == ["lists[0].path", "lists[1].path", "word_file[0]"]
+    assert found["lists[0].path"] == found["word_file[0]"] != found["lists[1].path"]
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(Refused, match=r"data\.path: cannot be read \(File name too long\)"):
+        content_of_files({"path": "x" * 300}, where="data")
+
+
 def test_files_count_by_content_and_a_missing_one_is_refused(tmp_path: Path) -> None:
     one, two = tmp_path / "one.txt", tmp_path / "two.txt"
     one.write_text("same")
@@ -136,6 +191,13 @@ def test_content_hash_sees_values_not_chunks() -> None:
     parts = pa.concat_tables([table(["a", None], [1, 2]), table(["", "ü"], [3, 4])])
     sliced = table(["x", "a", None, "", "ü", "y"], [0, 1, 2, 3, 4, 5]).slice(1, 4)
     assert content_hash(whole) == content_hash(parts) == content_hash(sliced) == content_hash(whole.select(["n", "ids", "text"]))
+
+
+def test_content_hash_leaves_out_what_lies_under_a_null() -> None:
+    offsets, valid = pa.py_buffer(np.array([0, 1, 7, 9], np.int32)), pa.py_buffer(bytes([0b101]))
+    hidden = pa.StringArray.from_buffers(3, offsets, pa.py_buffer("asecretü".encode()), valid)
+    assert hidden.to_pylist() == ["a", None, "ü"]
+    assert content_hash(pa.table({"text": hidden})) == content_hash(pa.table({"text": ["a", None, "ü"]}))
 
 
 @pytest.mark.parametrize(

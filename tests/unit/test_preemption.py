@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +84,21 @@ def test_beside_the_main_thread_nothing_is_changed() -> None:
     thread.start()
     thread.join()
     assert ended == [""]
+
+
+def test_a_process_saves_and_ends_when_the_one_that_started_it_is_gone(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys, time; from prepsweep.preemption import *\n"
+        "end_with_starter()\n"
+        "with deferred() as stop:\n"
+        "    print(flush=True)\n"
+        "    while not stop.signal_name: time.sleep(0.01)\n"
+        "    pathlib.Path(sys.argv[1]).touch()\n"
+        "    raise Preempted(stop.signal_name)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "saved")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.communicate(timeout=20)
+    assert (process.returncode, (tmp_path / "saved").exists()) == (75, True)

@@ -124,12 +124,12 @@ def test_a_read_only_cache_serves_what_it_holds_and_refuses_what_it_cannot_store
 
 
 def test_a_cache_on_a_read_only_disk_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def read_only(**_: object) -> str:
+    def read_only(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     cache = Cache(tmp_path / "cache")
     store(cache, OTHER)
-    monkeypatch.setattr(cache_module.tempfile, "mkdtemp", read_only)
+    monkeypatch.setattr(Path, "mkdir", read_only)
     with pytest.raises(Refused, match="cannot store x, .* bytes: Read-only file system. fix: "):
         store(cache)
     assert cache.find(OTHER) is not None

@@ -146,13 +146,13 @@ def test_a_run_is_made_as_the_launcher_of_a_sweep_would_have_it() -> None:
 
 
 def test_runs_are_resolved_as_their_records_will_hold_them() -> None:
-    sweep = ["augment=none,eda", "seed=range(3)", "study=${seeds.data}", "model.learning_rate=1e-5,1e-4", "paths.output_dir=out-${seed}"]
+    sweep = ["augment=none,eda", "seed=range(3)", "study=s${seeds.data}", "model.learning_rate=1e-5,1e-4", "paths.output_dir=out-${seed}"]
     runs = resolved(composed(sweep, multirun=True)[0])
     assert len(runs) == 12
     for run in runs:
         assert run.config == plain_config(run.cfg)
         assert run.run_id == run_id(plain_config(run.cfg))
-    assert {run.config["study"] for run in runs} == {0, 1, 2}
+    assert {run.config["study"] for run in runs} == {"s0", "s1", "s2"}
 
 
 def test_the_launcher_is_handed_what_preflight_found(reviews_csv: Path) -> None:

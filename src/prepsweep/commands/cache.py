@@ -22,7 +22,7 @@ from prepsweep.planning import Planned, planned
 from prepsweep.preflight.compose import compose_runs
 from prepsweep.preflight.resolvers import register_resolvers
 from prepsweep.progress import track
-from prepsweep.record import RECORD_FILE
+from prepsweep.record import RECORD_FILE, read_record
 from prepsweep.visible import cut
 from prepsweep.walk import configured, stage_named, where_of
 
@@ -142,7 +142,9 @@ def _chain(step: Planned, steps: dict[str, Planned]) -> Iterator[Planned]:
 
 def _of_run(run_dir: Path) -> Iterator[str]:
     """Each stage of a run as it was when the run prepared it."""
-    record = json.loads((run_dir / RECORD_FILE).read_bytes())
+    record = read_record(run_dir)
+    if record is None:
+        raise Refused(str(run_dir / RECORD_FILE), "is no record of a run", "name another run")
     if "data" not in record:
         raise Refused(str(run_dir), f"the run {record['status']} before its rows were prepared", "name another run")
     entries = stored_entries(Path(record["config"]["paths"]["cache_dir"]))

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
-from multiprocessing import parent_process
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
 from prepsweep.launch.slots import Slot
 from prepsweep.preemption import Preempted, preemptible
+from prepsweep.processes import end_with_parent
 
 FAILED, OUT_OF_MEMORY = 1, 77
 
@@ -22,7 +22,9 @@ def run_child(
     function: Callable[..., None], arguments: tuple[Any, ...], attempt: int, slot: Slot, log_file: Path, progress: Connection
 ) -> None:
     """Run `function` with the slot's GPU and threads alone, all that it prints in `log_file`; the exit code says how it went."""
-    _die_with_parent()
+    end_with_parent()
+    # Ctrl-C reaches all processes at the terminal; the one that started the sweep answers it, and asks this one to save and end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(slot.environment())
     log_file.parent.mkdir(parents=True, exist_ok=True)
     with log_file.open("ab", buffering=0) as log:
@@ -54,15 +56,3 @@ def ran_out_of_memory(error: BaseException) -> bool:
     """Whether a device, not the machine, had too little memory: then a smaller batch can help."""
     told = ("CUDA out of memory", "MPS backend out of memory")
     return type(error).__name__ == "OutOfMemoryError" or any(text in str(error) for text in told)
-
-
-def _die_with_parent() -> None:
-    """End this process when the one that started the sweep is gone: nobody would record what it does."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(FAILED)
-
-    threading.Thread(target=watch, daemon=True, name="die-with-parent").start()

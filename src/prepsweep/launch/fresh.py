@@ -23,19 +23,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
-from prepsweep.launch.child import FAILED, OUT_OF_MEMORY, exit_with
+from prepsweep.continuing import mark_ended
+from prepsweep.launch.child import OUT_OF_MEMORY, exit_with
 from prepsweep.launch.scheduler import MOST_ATTEMPTS, Outcome
 from prepsweep.monitors import monitored
-from prepsweep.preemption import SIGNALS, preemptible
+from prepsweep.preemption import GRACE_SECONDS, SIGNALS, end_with_starter, preemptible
 from prepsweep.preflight.resolvers import register_resolvers
-from prepsweep.record import RECORD_FILE, mark_failed, plain_config, read_record
+from prepsweep.record import plain_config, read_record
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _FROZEN = "frozen.json"
 LOSSES_FILE = "losses.json"
-_GRACE_SECONDS = 60.0
 
 
 class FreshProcess:
@@ -75,14 +75,13 @@ def run_apart(
     frozen = run_dir / _FROZEN
     values = {"config": config, "choices": choices, "overrides": overrides, "keep_losses": keep_losses}
     frozen.write_text(json.dumps(values), encoding="utf-8")
-    # What an earlier start left must not be taken for the end of this one.
-    (run_dir / RECORD_FILE).unlink(missing_ok=True)
+    earlier = read_record(run_dir)
     try:
         outcome = _run(run_dir, {**os.environ, **(environment or {})})
     finally:
         frozen.unlink(missing_ok=True)
     if outcome.failed:
-        mark_failed(run_dir, config, choices=choices, overrides=overrides, reason=str(outcome))
+        mark_ended(run_dir, config, earlier=earlier, choices=choices, overrides=overrides, reason=str(outcome))
 
 
 def score_of(run_dir: Path) -> float:
@@ -113,7 +112,7 @@ def _code_of(run_dir: Path, environment: dict[str, str], attempt: int) -> int:
         if child.poll() is None:
             child.terminate()
             try:
-                child.wait(_GRACE_SECONDS)
+                child.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
@@ -167,20 +166,10 @@ def _train(run_dir: Path, *, attempt: int) -> None:
         (run_dir / LOSSES_FILE).write_text(json.dumps([float(loss) for loss in losses]), encoding="utf-8")
 
 
-def _end_with_worker() -> None:
-    """Ask this process to save and end, and after a while make it, once the worker that waits for it is gone."""
-
-    def watch() -> None:
-        sys.stdin.buffer.read()
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_GRACE_SECONDS)
-        os._exit(FAILED)
-
-    threading.Thread(target=watch, daemon=True, name="end-with-worker").start()
-
-
 def _main(run_dir: str, attempt: str) -> None:
-    _end_with_worker()
+    # As in `child.run_child`: the worker answers Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_starter()
     try:
         with preemptible():
             _train(Path(run_dir), attempt=int(attempt))

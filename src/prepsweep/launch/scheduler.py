@@ -14,11 +14,9 @@ from typing import Any, Literal, Protocol
 
 from prepsweep.launch.child import OUT_OF_MEMORY, run_child
 from prepsweep.launch.slots import Slot
-from prepsweep.preemption import PREEMPTED
+from prepsweep.preemption import GRACE_SECONDS, PREEMPTED
 
 _LOOK_SECONDS = 0.5
-# What a run may take to finish its step and write its checkpoint.
-_GRACE_SECONDS = 60.0
 MOST_ATTEMPTS = 4
 
 
@@ -71,6 +69,7 @@ class Watcher(Protocol):
     def progressed(self, job: Job, done: int, total: int) -> None: ...
     def ended(self, job: Job, outcome: Outcome) -> None: ...
     def retried(self, job: Job) -> None: ...
+    def ending(self, n_jobs: int) -> None: ...
     def tick(self) -> None: ...
 
 
@@ -114,7 +113,9 @@ def run_jobs(
                 watcher.ended(ended.job, outcome)
             watcher.tick()
     finally:
-        _end(running)
+        if running:
+            watcher.ending(len(running))
+            _end(running)
     return outcomes
 
 
@@ -157,7 +158,7 @@ def _outcome(ended: _Running) -> Outcome:
 
 def _end(running: Sequence[_Running]) -> None:
     """Ask what still runs to end, which lets a run save where it is, and after a while make it."""
-    deadline = time.monotonic() + _GRACE_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS
     while (left := [one.process for one in running if one.process.exitcode is None]) and time.monotonic() < deadline:
         for process in left:
             # Again and again: one that was forked this moment does not listen yet, and one that does is not disturbed.

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, open_dict
 
 from prepsweep.cache import Cache
 from prepsweep.choices import choices_of
+from prepsweep.continuing import mark_ended
 from prepsweep.launch.fresh import score_of
 from prepsweep.launch.runs import prepare_shared, train_run
 from prepsweep.launch.scheduler import Job, Outcome, run_jobs
@@ -25,7 +26,7 @@ from prepsweep.launch.view import SweepView, clock
 from prepsweep.planning import planned
 from prepsweep.preflight.runs import Run, known_run, resolved, study_dir
 from prepsweep.preflight.variants import Composed, compose_variants
-from prepsweep.record import RECORD_FILE, mark_failed, read_record
+from prepsweep.record import read_record
 
 _PRELOAD = ["prepsweep.launch.preloaded"]
 _NAMED = 6
@@ -136,9 +137,7 @@ def _seconds(run: SweepRun) -> float:
 def _run(
     context: HydraContext, plan: Plan, composed: Sequence[Composed], slots: Sequence[Slot], timeout_seconds: float | None
 ) -> dict[str, Outcome]:
-    for run in plan.runs:
-        # What an earlier start left must not be taken for the end of this one.
-        (run.run_dir / RECORD_FILE).unlink(missing_ok=True)
+    earlier = {run.run_dir: read_record(run.run_dir) for run in plan.runs}
     choices = {one.choices: choices_of(one.choices) for one in {one.choices: one for one in composed}.values()}
     jobs = [_prepare_job(stage, plan) for stage in plan.shared]
     jobs += [_train_job(run, one, plan, context, choices[one.choices]) for run, one in zip(plan.runs, composed, strict=True)]
@@ -147,7 +146,8 @@ def _run(
     for run, one in zip(plan.runs, composed, strict=True):
         outcome = outcomes[str(run.run_dir)]
         if outcome.failed:
-            mark_failed(run.run_dir, run.checked.config, choices=choices[one.choices], overrides=one.overrides, reason=str(outcome))
+            told = {"choices": choices[one.choices], "overrides": one.overrides, "reason": str(outcome)}
+            mark_ended(run.run_dir, run.checked.config, earlier=earlier[run.run_dir], **told)
     return outcomes
 
 

@@ -68,6 +68,9 @@ class SweepView:
         self.active.pop(job.key, None)
         self.console.print(f"{job.label}: out of memory, again with 1/{2**job.attempt} of the batch at a time", soft_wrap=True)
 
+    def ending(self, n_jobs: int) -> None:
+        self.console.print(f"asked to end: waits until {n_jobs} processes have saved where they are", soft_wrap=True)
+
     def tick(self) -> None:
         if self.live:
             self.live.update(self._table(), refresh=True)

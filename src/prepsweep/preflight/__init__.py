@@ -14,7 +14,7 @@ from prepsweep.pipeline import split_rows
 from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, flow_of, keyed
 from prepsweep.preflight.choosing import refuse_choice_on_test
 from prepsweep.preflight.compose import composed
-from prepsweep.preflight.runs import Run, alike, resolved
+from prepsweep.preflight.runs import Run, alike, refuse_several_studies, resolved
 from prepsweep.preflight.values import PLAIN_GROUPS, check_values
 from prepsweep.stages import PREPARATION
 from prepsweep.tasks.options import check_task
@@ -42,6 +42,7 @@ def check_configurations(overrides: list[str], *, multirun: bool) -> tuple[list[
     """The runs of a command, found sound as far as that can be seen before a row is read, and whether a sweeper searches."""
     composed_, is_search = composed(overrides, multirun=multirun)
     runs = resolved(composed_)
+    refuse_several_studies(runs)
     _check_each(runs)
     return runs, is_search
 
@@ -105,6 +106,6 @@ def _check_rows(runs: list[Run], caches: dict[str, Cache]) -> None:
             # Each stage once: those that read every split for itself come up as what they do to train.
             stages = [step.stage for step in run.stages if step.split in (None, "train")]
             check_train_rows([stage for stage in stages if stage.group in TRAIN_ONLY], train)
-            check_rows_to_read(stages, whole, asked)
+            check_rows_to_read(stages, whole, cache, asked)
     if leaks:
         warn_of_leaks(leaks.values())

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
@@ -54,6 +56,14 @@ def swept(overrides: list[str]) -> list[Override]:
         return _swept(overrides, parsed)[0]
 
 
+def study_in_files(overrides: list[str]) -> Any:
+    """The study that an experiment names, or another file that takes part; None for none."""
+    with _initialized(overrides):
+        _check(_parsed(overrides), multirun=True)
+        with _refused(overrides):
+            return GlobalHydra.instance().config_loader().load_configuration("config", overrides, RunMode.MULTIRUN).study
+
+
 def check_shown(overrides: list[str]) -> None:
     """Refuse what would run code although the command only shows something: Hydra sets its loggers up for `--help`."""
     with _initialized(overrides):
@@ -78,10 +88,25 @@ def _swept(overrides: list[str], parsed: list[Override]) -> tuple[list[Override]
 
 
 def _parsed(overrides: list[str]) -> list[Override]:
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
     try:
-        return OverridesParser.create(GlobalHydra.instance().config_loader()).parse_overrides(overrides)
-    except HydraException as error:
-        raise Refused("command line", " ".join(str(error).split()), "an override reads key=value, quoted for the shell") from error
+        return parser.parse_overrides(overrides)
+    except OverrideParseException as error:
+        # The last line before the address of the manual says what is wrong, or points to it.
+        said = str(error).partition("\nSee https:")[0].splitlines()[-1].strip()
+        reason = "it has a sign that Hydra keeps for itself" if said == "^" else said
+        raise Refused("command line", f"cannot read {error.override!r}: {reason}", _quoted(error.override, parser)) from error
+
+
+def _quoted(override: str, parser: OverridesParser) -> str:
+    """How to write an override that Hydra cannot read, most often a path with `=`, brackets or `~` in it."""
+    key, _, value = override.partition("=")
+    quoted = f'{key}="{Path(value).expanduser() if value.startswith("~/") else value}"'
+    try:
+        parser.parse_override(quoted)
+    except HydraException:
+        return "an override reads key=value, quoted for the shell"
+    return f"if it is plain text, quote it for Hydra too: {shlex.quote(quoted)}"
 
 
 def _check(parsed: list[Override], *, multirun: bool) -> None:

@@ -24,6 +24,7 @@ _PLUGIN = re.compile(
     r"|hydra_plugins\.hydra_optuna_sweeper\.optuna_sweeper\.OptunaSweeper"
     r"|optuna\.samplers\.[A-Z]\w*Sampler"
 )
+_LOCAL_LAUNCHER = "hydra_plugins.prepsweep_local.launcher.LocalLauncher"
 _HANDLERS = ("logging.StreamHandler", "logging.FileHandler", "logging.NullHandler")
 _STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 _LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
@@ -36,6 +37,7 @@ _LOGGING = {
 _RUN_DIR = "${paths.output_dir}/${now:%Y-%m-%d}/${now:%H-%M-%S-%f}-${run_id:}"  # as in conf/hydra/default.yaml
 # Where files go and who starts what: the command line and conf/local say it, an experiment may not.
 _OURS_TO_SAY = ("hydra.launcher", "hydra.run", "hydra.sweep", "hydra.job_logging", "hydra.hydra_logging", "hydra.output_subdir", "paths")
+_LONGEST_NAME = 255  # bytes, of nearly every file system
 _JOB = ("name", "chdir", "env_set", "env_copy")
 
 
@@ -54,6 +56,8 @@ def check_hydra_part(cfg: DictConfig, raw: Mapping[str, Any], base: Callable[[],
     for section in ("job_logging", "hydra_logging"):
         _check_logging(hydra[section], f"hydra.{section}")
     _check_places(cfg, hydra)
+    if hydra["launcher"]["_target_"] == _LOCAL_LAUNCHER:
+        _check_local_launcher(cfg.hydra.launcher)
     if base is not None:
         _refuse_said_elsewhere(cfg, base())
 
@@ -101,13 +105,30 @@ def _is_plain_logging(key: str, value: Any) -> bool:
     return "://" not in text and "${" not in text and "'()'" not in text
 
 
+def _check_local_launcher(launcher: Mapping[str, Any]) -> None:
+    n_slots, runs_per_gpu, seconds, plan_only = (launcher[key] for key in ("n_slots", "runs_per_gpu", "timeout_seconds", "plan_only"))
+    fits = {
+        "n_slots": (n_slots is None or _is_count(n_slots), n_slots, "a whole number of at least 1, or null"),
+        "runs_per_gpu": (_is_count(runs_per_gpu), runs_per_gpu, "a whole number of at least 1"),
+        "timeout_seconds": (seconds is None or (type(seconds) in (int, float) and seconds > 0), seconds, "seconds above 0, or null"),
+        "plan_only": (isinstance(plan_only, bool), plan_only, "true or false"),
+    }
+    for key, (fit, value, wanted) in fits.items():
+        if not fit:
+            raise Refused(f"hydra.launcher.{key}", f"must be {wanted}, got {value!r}", "leave it out, or give such a value")
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 1
+
+
 def _check_places(cfg: DictConfig, hydra: Mapping[str, Any]) -> None:
     for key, value in (("hydra.output_subdir", hydra["output_subdir"]), ("hydra.job.name", hydra["job"]["name"])):
         if value is not None and not re.fullmatch(r"[\w.-]*\w[\w.-]*", str(value)):
             raise Refused(key, f"must be a plain name, got {str(value)[:80]!r}", "letters, digits, '.', '_' and '-'")
-    study = cfg.study
-    if study is not None and (Path(str(study)).is_absolute() or ".." in Path(str(study)).parts or not str(study).isprintable()):
-        raise Refused("study", f"{str(study)[:80]!r} leads out of paths.multirun_dir", "give it a plain name")
+    if cfg.study is not None and not _is_name_of_study(cfg.study):
+        what = f"must be the name of a folder below paths.multirun_dir, got {str(cfg.study)[:80]!r}"
+        raise Refused("study", what, "give it a plain name; one that reads as a number is quoted for Hydra too: 'study=\"2024\"'")
     if hydra["run"]["dir"] == _RUN_DIR:
         return
     try:
@@ -116,6 +137,13 @@ def _check_places(cfg: DictConfig, hydra: Mapping[str, Any]) -> None:
         raise Refused("hydra.run.dir", " ".join(str(error).split()), "leave it out") from error
     if run_dir == output_dir or not run_dir.is_relative_to(output_dir):
         raise Refused("hydra.run.dir", f"{run_dir} is not below paths.output_dir, {output_dir}", "set paths.output_dir too")
+
+
+def _is_name_of_study(study: Any) -> bool:
+    if not isinstance(study, str) or not study.isprintable() or Path(study).is_absolute():
+        return False
+    parts = Path(study).parts
+    return bool(parts) and ".." not in parts and all(len(part.encode()) <= _LONGEST_NAME for part in parts)
 
 
 def _refuse_said_elsewhere(cfg: DictConfig, base: DictConfig) -> None:

@@ -35,8 +35,13 @@ def _run_id_of_root(*, _root_: DictConfig) -> str:
 
 
 def _user_cache() -> str:
-    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return str(Path(home) / "prepsweep")
+    """What `PREPSWEEP_CACHE_DIR` names, else a folder in the user's home; a variable that is empty is not set."""
+    try:
+        if named := os.environ.get("PREPSWEEP_CACHE_DIR"):
+            return str(Path(named).expanduser())
+        return str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prepsweep")
+    except RuntimeError as error:
+        raise Refused("paths.cache_dir", "this user has no home folder to keep a cache in", "set PREPSWEEP_CACHE_DIR") from error
 
 
 def _env(key: str, default: Any = _NOTHING) -> str | None:

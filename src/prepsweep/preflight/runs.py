@@ -59,6 +59,13 @@ def study_dir(config: Mapping[str, Any]) -> Path:
     return Path(config["paths"]["multirun_dir"]) / str(config["study"])
 
 
+def refuse_several_studies(runs: Sequence[Run]) -> None:
+    """Refuse a sweep whose runs would lie in several folders: it is told of, begun again and compared as one."""
+    folders = sorted({str(study_dir(run.config)) for run in runs})
+    if len(folders) > 1:
+        raise Refused("study", f"a sweep is one study, got {folders[0]!r} and {folders[1]!r}", "start a sweep for each")
+
+
 def resolved(composed: Iterable[Composed]) -> list[Run]:
     """The runs with their configurations resolved; refused where an interpolation leads nowhere.
 

@@ -170,15 +170,52 @@ def test_prune_leaves_what_a_running_process_uses(tmp_path: Path) -> None:
 def test_leftovers_of_killed_processes_go_and_those_of_running_ones_stay(tmp_path: Path) -> None:
     filled(tmp_path / "cache", 1)
     cache = Cache(tmp_path / "cache")
-    (tmp_path / "cache" / STAGES / ".aa-x").mkdir()
-    (tmp_path / "cache" / STAGES / ".aa-x" / "rows.arrow").write_bytes(b"half")
+    private = tmp_path / "cache" / STAGES / f".{'ab' * 6}-x"
+    private.mkdir()
+    (private / "rows.arrow").write_bytes(b"half")
     (tmp_path / "cache" / STAGES / ".damaged-y").mkdir()
     (tmp_path / "cache" / "locks").mkdir()
-    (tmp_path / "cache" / "locks" / "old.lock").touch()
+    (tmp_path / "cache" / "locks" / f"{'ef' * 32}.lock").touch()
     with cache.alone("cd" * 32):
         assert remove_leftovers(tmp_path / "cache") == 3
         assert [path.name for path in (tmp_path / "cache" / "locks").iterdir()] == [f"{'cd' * 32}.lock"]
     assert [path.name for path in (tmp_path / "cache" / STAGES).iterdir()] == ["00" * 32]
+
+
+def test_what_is_not_of_the_cache_stays_whatever_is_pruned(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """`PREPSWEEP_CACHE_DIR=.` in a project that has a folder `stages` of its own."""
+    (entry,) = filled(tmp_path / "cache", 1)
+    foreign = [tmp_path / "cache" / name for name in ("stages/thesis/one.txt", "stages/.git/HEAD", "stages/notes", "locks/poetry.lock")]
+    for file in foreign:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("mine")
+    assert said(capsys, "verify", "--delete") == "1 whole, 0 damaged\n"
+    assert "removed 1 entries" in said(capsys, "prune", "--max-size=0")
+    assert not entry.exists()
+    assert all(file.read_text() == "mine" for file in foreign)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}"])
+def test_what_is_no_record_is_not_explained(text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text(text)
+    assert main(["cache", "explain", str(tmp_path / "run")]) == 2
+    assert "run.json: is no record of a run" in capsys.readouterr().err
+
+
+def test_an_entry_that_another_user_may_not_read_or_remove_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder,) = filled(tmp_path / "cache", 1)
+
+    def cannot(*_: object) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as others:
+        others.setattr(Path, "rename", cannot)
+        assert prune(tmp_path / "cache", unused_since=None, max_bytes=0) == []
+    with monkeypatch.context() as others:
+        others.setattr(os, "open", cannot)
+        assert Cache(tmp_path / "cache").find(folder.name) is None
+    assert [path.name for path in (tmp_path / "cache" / STAGES).iterdir()] == [folder.name]
 
 
 def test_changes_name_the_part_and_nearest_takes_the_fewest(data: list[str]) -> None:

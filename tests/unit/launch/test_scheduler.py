@@ -46,6 +46,9 @@ class Watched:
     def retried(self, job: Job) -> None:
         self.busy.append(self.busy[-1] - {self.where[job.key]})
 
+    def ending(self, n_jobs: int) -> None:
+        self.order.append(f"ending {n_jobs}")
+
     def tick(self) -> None:
         return
 
@@ -129,6 +132,24 @@ def test_a_signal_is_passed_on_and_waited_for(tmp_path: Path) -> None:
         run_jobs(jobs, SLOTS, preload=[], timeout_seconds=None, watcher=Stops())
     assert [(tmp_path / f"saved{i}").exists() for i in range(3)] == [True, True, False], "the third was not begun"
     assert (tmp_path / "saves0" / "train.log").read_text() == "preempted by SIGTERM\n"
+
+
+def test_ctrl_c_at_a_terminal_lets_each_run_save_once_and_says_what_is_waited_for(tmp_path: Path) -> None:
+    """All processes at the terminal get SIGINT; a run that answered it itself would lose its steps since the last checkpoint."""
+
+    class Interrupts(Watched):
+        def progressed(self, job: Job, done: int, total: int) -> None:
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGINT)
+            raise KeyboardInterrupt
+
+    watched = Interrupts()
+    with pytest.raises(KeyboardInterrupt):
+        run_jobs([job("saves", saves_when_asked, tmp_path, tmp_path / "saved")], SLOTS, preload=[], timeout_seconds=None, watcher=watched)
+    assert (tmp_path / "saved").exists()
+    assert (tmp_path / "saves" / "train.log").read_text() == "preempted by SIGTERM\n"
+    assert watched.order == ["+saves", "ending 1"]
 
 
 def test_a_job_that_was_preempted_has_not_failed(tmp_path: Path) -> None:

@@ -76,9 +76,22 @@ REFUSED: dict[str, tuple[str, list[str], str, str]] = {
     "a choice by the test": (csv_of(ROWS), ["+callbacks.monitor=test/macro_f1"], "callbacks.monitor", "would choose by the test rows"),
     "a reference to nothing": (csv_of(ROWS), ["data.limit=${nothing}"], "data.limit", "nothing"),
     "a secret as a variable": (csv_of(ROWS), ["model.revision=${oc.env:MY_SECRET}"], "${oc.env:MY_SECRET}", "secret"),
+    "the same class as a whole number and as pandas writes it": (
+        with_labels(lambda row, label: {"fresh": "1", "rotten": "1.0", "plot": "2"}[label]),
+        [],
+        "rows.csv:",
+        "only in how the number is written",
+    ),
+    "a path that Hydra cannot read": (
+        csv_of(ROWS),
+        ["data.path=~/a (1).csv"],
+        "command line",
+        f"""fix: if it is plain text, quote it for Hydra too: 'data.path="{Path.home()}/a (1).csv"'""",
+    ),
     "a rest of grammar": (csv_of(ROWS), ["augment=[eda"], "command line", ""),
     "an unknown argument": (csv_of(ROWS), ["--frobnicate"], "command line", "unknown argument --frobnicate"),
     "no such file": (csv_of(ROWS), ["data.path=row.csv"], "data.path", "no such file"),
+    "a folder of nobody": (csv_of(ROWS), ['data.path="~nobody-there/rows.csv"'], "data.path", "no such file"),
     "a folder": (csv_of(ROWS), ["data.path=."], "data.path", "is a folder"),
     "test is train": (csv_of(ROWS), ["data.test_path=rows.csv"], "data.test_path", "is the same file as data.path"),
 }
