@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from prepsweep.step_count import OnStep
 
 OK, FAILED, REFUSED, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+PLAN, _PLAN_ONLY = "--plan", "hydra.launcher.plan_only=true"
 
 
 def train(argv: list[str] | None = None) -> int:
@@ -60,12 +61,17 @@ def _train(arguments: list[str]) -> int:
     try:
         parser = get_args_parser()
         parser.add_argument(CHECK_DETERMINISM, action="store_true")
+        parser.add_argument(PLAN, action="store_true")
         asked, unknown = parser.parse_known_args(arguments)
         if unknown:
             raise Refused("command line", f"unknown argument {unknown[0]}", "options of Hydra go first, then overrides as key=value")
         overrides = overrides_of(asked)
         if asked.check_determinism and asked.multirun:
             raise Refused(CHECK_DETERMINISM, "checks one run, not a sweep", "leave -m out")
+        if asked.plan:
+            if not asked.multirun:
+                raise Refused(PLAN, "prints the plan of a sweep, and this is one run", "add -m, or see --cfg job for its values")
+            arguments, overrides = [one for one in arguments if one != PLAN] + [_PLAN_ONLY], [*overrides, _PLAN_ONLY]
         if asked.help:
             print(help_text(overrides, multirun=asked.multirun), flush=True)
             return OK
@@ -133,7 +139,7 @@ def _run_hydra(arguments: list[str], checked: Checked, *, sweep: bool) -> int:
     sys.argv[1:] = arguments
     start = hydra.main(version_base="1.3", config_path="pkg://prepsweep.conf", config_name="config")
     if sweep and checked.runs:
-        return _sweep(start(FreshProcess()), checked)
+        return _sweep(start(FreshProcess()), checked, plans=_PLAN_ONLY in arguments)
     start(task)()
     if errors and (wants_traceback or not isinstance(errors[0], (Refused, NotFinite))):
         raise errors[0]
@@ -142,8 +148,8 @@ def _run_hydra(arguments: list[str], checked: Checked, *, sweep: bool) -> int:
     return OK if not errors else FAILED if isinstance(errors[0], NotFinite) else REFUSED
 
 
-def _sweep(start: Callable[[], None], checked: Checked) -> int:
-    """Start a sweep and tell how it went by the records of its runs, whatever launched them."""
+def _sweep(start: Callable[[], None], checked: Checked, *, plans: bool) -> int:
+    """Start a sweep and tell how it went by the records of its runs, whatever launched them; of a plan there is nothing to tell."""
     broke = False
     try:
         with handed_over(checked.runs):
@@ -154,7 +160,8 @@ def _sweep(start: Callable[[], None], checked: Checked) -> int:
     except SystemExit as stop:
         # Hydra has printed what a launcher or sweeper raised; runs that ended before are told of all the same.
         broke = bool(stop.code)
-    return _sweep_code(checked) or (FAILED if broke else OK)
+    told = OK if plans else _sweep_code(checked)
+    return told or (FAILED if broke else OK)
 
 
 def _sweep_code(checked: Checked) -> int:
@@ -167,14 +174,17 @@ def _sweep_code(checked: Checked) -> int:
     names = searched if checked.searches else [run.run_id for run in checked.runs]
     records = {name: read_record(folder / name) for name in dict.fromkeys(names)}
     ended = [record for record in records.values() if record]
-    failed, preempted = ([record for record in ended if record["status"] == status] for status in ("failed", "preempted"))
+    statuses = ("failed", "preempted", "running")
+    failed, preempted, running = ([record for record in ended if record["status"] == status] for status in statuses)
     for record in failed:
         error = record["error"]
         print(f"failed: {folder / record['run_id']}: {error['type']}: {error['message']}", file=sys.stderr)
     print(f"{sum(record['status'] == 'finished' for record in ended)} of {len(records)} runs finished: {folder}", file=sys.stderr)
     if preempted:
         print(f"{len(preempted)} preempted; the same command with study={checked.runs[0].config['study']} goes on", file=sys.stderr)
-    return SOME_FAILED if failed else PREEMPTED if preempted else OK
+    if running:
+        print(f"{len(running)} trained by another process or cut off; the same command goes on", file=sys.stderr)
+    return SOME_FAILED if failed or running else PREEMPTED if preempted else OK
 
 
 def train_one(

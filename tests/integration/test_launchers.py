@@ -228,9 +228,11 @@ def test_a_sweep_can_be_written_in_yaml_and_narrowed_on_the_command_line() -> No
 
 
 def test_hydra_runs_the_sweep_that_preflight_composed(sweeps: Sweeps, tmp_path: Path) -> None:
-    sweep = ["experiment=film_sweep", "augment=none", "hydra.launcher.plan_only=true"]
+    sweep = ["experiment=film_sweep", "augment=none", "--plan"]
     ended = sweeps.run("planned", *sweep)
+    assert ended.returncode == 0
     assert "runs: 10 to train" in ended.stderr, ended.stderr
+    assert "finished:" not in ended.stderr, "nothing ran that could be told of"
 
 
 def test_arms_that_are_no_grid_are_files_picked_by_a_pattern() -> None:

@@ -14,7 +14,7 @@ from prepsweep.pipeline import split_rows
 from prepsweep.planning import built_stages, check_rows_to_read, check_train_rows, flow_of, keyed
 from prepsweep.preflight.choosing import refuse_choice_on_test
 from prepsweep.preflight.compose import composed
-from prepsweep.preflight.runs import Run, alike, refuse_several_studies, resolved
+from prepsweep.preflight.runs import Run, alike, refuse_several_studies, refuse_unwritable, resolved
 from prepsweep.preflight.values import PLAIN_GROUPS, check_values
 from prepsweep.stages import PREPARATION
 from prepsweep.tasks.options import check_task
@@ -54,6 +54,7 @@ def check(overrides: list[str], *, multirun: bool, keep: bool = True) -> Checked
     what that computed is kept in memory and goes to the cache once every run is found sound, unless it is not to be kept.
     """
     runs, is_search = check_configurations(overrides, multirun=multirun)
+    refuse_unwritable(runs[0], multirun=multirun)
     caches: dict[str, Cache] = {}
     _plan(runs)
     # The rows of a finished run were found sound when it began, and by the keys of its stages they are the same still.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -57,6 +58,17 @@ class Run:
 def study_dir(config: Mapping[str, Any]) -> Path:
     """Where the runs of a study lie, each in a folder of its own called by its `run_id`."""
     return Path(config["paths"]["multirun_dir"]) / str(config["study"])
+
+
+def refuse_unwritable(run: Run, *, multirun: bool) -> None:
+    """Refuse a folder of results in which no run could be begun: Hydra would say so with a traceback."""
+    key = "multirun_dir" if multirun else "output_dir"
+    folder = study_dir(run.config) if multirun else Path(run.config["paths"][key])
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise Refused(f"paths.{key}", f"{there} is no folder", f"move it away, or set paths.{key}")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Refused(f"paths.{key}", f"{there} cannot be written to", f"work in a folder of your own, or set paths.{key}")
 
 
 def refuse_several_studies(runs: Sequence[Run]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prepsweep.errors import Refused
-from prepsweep.preflight import check_configurations
+from prepsweep.preflight import check, check_configurations
 from prepsweep.preflight.compose import compose_runs, study_in_files
 
 DATA = ["data=csv", "data.path=reviews.csv"]
@@ -60,3 +60,20 @@ def test_values_of_the_launcher_that_cannot_be_meant(value: str) -> None:
 def test_values_of_the_launcher_that_can() -> None:
     values = ["n_slots=2", "runs_per_gpu=2", "timeout_seconds=0.5", "plan_only=true"]
     assert compose_runs([*DATA, *(f"hydra.launcher.{value}" for value in values)], multirun=True)
+
+
+@pytest.mark.parametrize(("multirun", "key"), [(True, "multirun_dir"), (False, "output_dir")])
+def test_results_that_have_no_place_are_refused_before_a_row_is_read(tmp_path: Path, multirun: bool, key: str) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("not a folder")
+    named = ["study=x"] if multirun else []
+    with pytest.raises(Refused, match=f"paths.{key}: {taken} is no folder. fix: move it away, or set paths.{key}"):
+        check([*DATA, *named, f"paths.{key}={taken}/below"], multirun=multirun)
+
+
+@pytest.mark.parametrize("multirun", [True, False])
+def test_results_that_may_not_be_written_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, multirun: bool) -> None:
+    # Root may write anywhere, so the right is taken away here.
+    monkeypatch.setattr("prepsweep.preflight.runs.os.access", lambda path, _: Path(path) != tmp_path)
+    with pytest.raises(Refused, match=f"{tmp_path} cannot be written to"):
+        check([*DATA, "study=x", f"paths.multirun_dir={tmp_path}/a", f"paths.output_dir={tmp_path}/b"], multirun=multirun)
