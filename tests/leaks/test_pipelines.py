@@ -102,9 +102,9 @@ def check(cfg: DictConfig, chosen: list[tuple[str, str]]) -> None:
     first = cache.find(stages[0]["key"])
     assert first is not None
     source = {row["uid"]: row for row in first.rows.to_list()}
-    parents = {
-        row["uid"]: row["parent_uid"] for entry in cache.pending.values() for rows in (entry.rows, entry.left) for row in rows.to_list()
-    }
+    entries = [entry for stage in stages if (entry := cache.find(stage["key"]))]
+    assert len(entries) == len(stages)
+    parents = {row["uid"]: row["parent_uid"] for entry in entries for rows in (entry.rows, entry.left) for row in rows.to_list()}
     splits = {"train": train, "dev": whole.of("dev"), "test": whole.of("test")}
     roots = {split: {ancestor(uid, parents) for uid in rows.dataset["uid"]} for split, rows in splits.items()}
     assert roots["train"]
