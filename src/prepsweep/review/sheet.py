@@ -109,7 +109,6 @@ def decisions_in(path: Path, *, partial: bool) -> ReviewFile:
 
 def _records(text: TextFile) -> tuple[list[str], Iterator[tuple[int, list[str]]]]:
     """The column names, and each record with the line that it begins on; blank ones are left out."""
-    csv.field_size_limit(MAX_CELL_BYTES)
     body = text.data[text.start : text.end].decode()
     first = re.split(r"[\r\n]", body, maxsplit=1)[0]
     delimiter = next((d for d in _DELIMITERS if "uid" in [name.strip(' "') for name in first.split(d)]), None)
@@ -137,10 +136,14 @@ def _whole(text: TextFile, lines: Any, n_columns: int) -> Iterator[tuple[int, li
 
 def _next(text: TextFile, lines: Any) -> list[str] | None:
     begin = lines.line_num + 1
+    # The limit is one for the whole process, and others count on it.
+    limit = csv.field_size_limit(MAX_CELL_BYTES)
     try:
         return next(lines, None)
     except csv.Error as error:
         raise Refused(f"{text.path}:{begin}", f"not CSV: {error}", "it is cut off, or a quote is not closed: save it again") from error
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _refuse_open_end(text: TextFile, header: list[str]) -> None:

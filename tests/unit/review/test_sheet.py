@@ -59,6 +59,12 @@ def test_the_queue_comes_back_as_it_was(queue: pa.Table, queue_file: Path) -> No
     assert (sheet.classes, sheet.n_rows) == (CLASSES, len(TEXTS))
 
 
+def test_other_readers_keep_their_limit_of_a_cell(queue_file: Path) -> None:
+    before = csv.field_size_limit()
+    read_sheet(queue_file, partial=False)
+    assert csv.field_size_limit() == before
+
+
 def test_no_cell_can_be_taken_for_a_formula_or_a_number(queue_file: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(queue_file.read_text(encoding="utf-8-sig"), newline="")))
     assert all(cell == "" or cell[0] not in "=+-@\t\r\n" for row in rows for cell in row.values())
