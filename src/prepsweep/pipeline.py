@@ -80,8 +80,8 @@ def split_rows(cfg: DictConfig, cache: Cache, stages: list[dict[str, Any]]) -> t
         for label in classes if labels is None or labels.named else ():
             if not n_rows.get(label):
                 lost = next((s for s in stages if s["group"] in ("clean", "annotate") and s["dropped"]), None)
-                why = f"after {lost['group']}={lost['name']}" if lost else f"in {split}"
-                raise Refused("data", f"class {label!r} has no rows left for {split} {why}", "add rows of it, or leave the class out")
+                what = f"no rows left for {split} after {lost['group']}={lost['name']}" if lost else f"no rows for {split}"
+                raise Refused("data", f"class {label!r} has {what}", "add rows of it, or leave the class out")
     return rows, classes
 
 

@@ -112,7 +112,7 @@ def fitted_on_all() -> tuple[list[str], str]:
 def missing_class() -> tuple[list[str], str]:
     files = three_files()
     write("test.csv", [pair for pair in CLEAN[480:] if pair[1] != "plot"])
-    return files, "class 'plot' has no rows left for test"
+    return files, "class 'plot' has no rows for test"
 
 
 def mixed() -> tuple[list[str], str]:

@@ -22,7 +22,9 @@ _CHARACTERS = 100
 def print_profile(facts: Mapping[str, Any], out: Console) -> None:
     """Print sizes, classes and lengths, then what was found, then what to try."""
     sizes = ", ".join(f"{split} {n:,}" for split, n in facts["splits"].items())
-    out.print(Text(f"{facts['rows']:,} rows in {len(facts['classes'])} classes ({sizes})", style="bold"))
+    n_rows, n_classes = facts["rows"], len(facts["classes"])
+    counts = f"{n_rows:,} row{'s' * (n_rows != 1)} in {n_classes} class{'es' * (n_classes != 1)}"
+    out.print(Text(f"{counts} ({sizes})", style="bold"))
     out.print(_classes(facts))
     out.print(_lengths(facts))
     if facts["languages"]:
