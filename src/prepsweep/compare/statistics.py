@@ -18,6 +18,7 @@ from scipy import special, stats
 
 Values = NDArray[np.float64]
 _EXACT_SEEDS = 16  # 2^16 sign patterns are looked at one by one; beyond, a sample of them.
+_DRAWS_AT_ONCE = 2_000_000  # Row numbers of a bootstrap that are held in memory.
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,10 @@ class Effect:
         nearest = delta - abs(self.estimate)
         return max(_beyond(nearest, error, freedom) for error, freedom in self._errors())
 
+    def minimum_detectable(self, *, power: float = 0.8, alpha: float = 0.05) -> float:
+        """Smallest true difference that this many seeds and rows would find with `power`."""
+        return max(error * float(_errors_away(freedom, power, alpha)) for error, freedom in self._errors())
+
     def seeds_needed(self, delta: float, *, power: float = 0.8, alpha: float = 0.05, most: int = 1000) -> int | None:
         """Seeds in all with which a difference of `delta` would be found; None if the rows alone are too few for it."""
         n_seeds = np.arange(max(2, self.n_seeds), most + 1)
@@ -93,11 +98,15 @@ def _beyond(distance: float, error: float, freedom: float) -> float:
     return float(special.stdtr(freedom, -distance / error))
 
 
+def _errors_away(freedom: float | Values, power: float, alpha: float) -> Values:
+    """How many errors of so many degrees of freedom a difference must be away from 0 to be found with `power`."""
+    return np.asarray(special.stdtrit(freedom, 1 - alpha / 2) + special.stdtrit(freedom, power))
+
+
 @lru_cache(maxsize=8)
 def _quantiles(most: int, power: float, alpha: float) -> Values:
-    """How many errors of 0 to `most` - 1 degrees of freedom a difference must be away from 0 to be found with `power`."""
-    freedom = np.arange(most)
-    return np.asarray(special.stdtrit(freedom, 1 - alpha / 2) + special.stdtrit(freedom, power))
+    """`_errors_away` for 0 to `most` - 1 degrees of freedom."""
+    return _errors_away(np.arange(float(most)), power, alpha)
 
 
 def crossed_effect(differences: Differences) -> Effect:
@@ -189,6 +198,33 @@ def unpaired_effect(one: Differences, other: Differences) -> Effect:
         row_variance=max(0.0, row_part - rest_part),
         seed_freedom=max(1.0, seed_freedom),
     )
+
+
+def bootstrap_interval(
+    differences: Differences, *, rng: np.random.Generator, n_draws: int = 10_000, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of a bootstrap that draws seeds and rows: the check on `crossed_effect`, and wider.
+
+    A draw weighs each value by how often its seed and its row were drawn (the pigeonhole bootstrap, Owen 2007).
+    """
+    _, rows = np.unique(differences.rows, return_inverse=True)
+    n_seeds, n_rows = int(differences.seeds.max()) + 1, int(rows.max()) + 1
+    sums, counts = np.zeros((n_seeds, n_rows)), np.zeros((n_seeds, n_rows))
+    sums[differences.seeds, rows], counts[differences.seeds, rows] = differences.values, 1.0
+    means = []
+    for _ in range(0, n_draws, n_at_once := min(n_draws, max(1, _DRAWS_AT_ONCE // n_rows))):
+        seed_weights, row_weights = _times_drawn(rng, n_at_once, n_seeds), _times_drawn(rng, n_at_once, n_rows)
+        drawn = np.einsum("dr,dr->d", seed_weights @ counts, row_weights)
+        total = np.einsum("dr,dr->d", seed_weights @ sums, row_weights)
+        means.append(total[drawn > 0] / drawn[drawn > 0])
+    low, high = np.quantile(np.concatenate(means), [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def _times_drawn(rng: np.random.Generator, n_draws: int, n: int) -> Values:
+    """How often each of n is drawn in n draws with replacement, shape (n_draws, n)."""
+    drawn = rng.integers(n, size=(n_draws, n), dtype=np.int32) + n * np.arange(n_draws, dtype=np.int64)[:, None]
+    return np.bincount(drawn.ravel(), minlength=n_draws * n).reshape(n_draws, n).astype(np.float64)
 
 
 def p_better(by_seed: Values) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,6 +13,7 @@ from prepsweep.compare.pseudovalues import macro_f1, per_class_f1
 from prepsweep.compare.statistics import (
     Differences,
     arms_swap_p,
+    bootstrap_interval,
     crossed_effect,
     holm,
     p_better,
@@ -63,6 +66,29 @@ def test_own_test_rows_for_each_seed_are_allowed() -> None:
         low, high = crossed_effect(Differences(np.concatenate(values), np.concatenate(seeds), numbers)).interval()
         covered += low <= 0 <= high
     assert covered / 300 > 0.91
+
+
+def test_the_bootstrap_agrees_in_width() -> None:
+    rng = np.random.default_rng(1)
+    differences = drawn(rng, n_seeds=10, n_rows=300, seed=0.03, row=0.2, rest=0.3)
+    low, high = crossed_effect(differences).interval()
+    started = time.process_time()
+    lower, higher = bootstrap_interval(differences, rng=rng)
+    assert time.process_time() - started < 2
+    assert 0.8 < (higher - lower) / (high - low) < 1.5
+
+
+def test_the_bootstrap_weighs_by_how_often_seed_and_row_are_drawn() -> None:
+    rng = np.random.default_rng(2)
+    values, seeds, rows = rng.normal(0, 1, 60), np.repeat([0, 1, 2], 20), np.tile(np.arange(20), 3) + 5  # Row numbers with a gap.
+    kept = rng.random(60) < 0.9
+    differences = Differences(values[kept], seeds[kept], rows[kept])
+    means = []
+    for _ in range(4000):
+        row_weights = np.bincount(rng.integers(20, size=20), minlength=20)[rows[kept] - 5]
+        weights = np.bincount(rng.integers(3, size=3), minlength=3)[seeds[kept]] * row_weights
+        means.append(np.average(values[kept], weights=weights) if weights.any() else 0.0)
+    assert bootstrap_interval(differences, rng=rng) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=0.05)
 
 
 def test_pseudovalues_have_the_score_as_their_mean_and_its_derivative_as_their_spread() -> None:
@@ -181,5 +207,7 @@ def test_planning_numbers_agree_with_one_another() -> None:
     needed = effect.seeds_needed(0.02)
     assert needed is not None
     assert effect.further_seeds(0.02) == needed - 5 > 0
+    assert effect.minimum_detectable() > 0.02
+    assert effect.seeds_needed(effect.minimum_detectable()) in (5, 6)
     assert effect.further_seeds(1.0) == 0
     assert crossed_effect(drawn(rng, n_seeds=5, n_rows=50, seed=0, row=0.5, rest=0.1)).further_seeds(0.01) is None
