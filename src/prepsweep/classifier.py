@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prepsweep.errors import Refused
-from prepsweep.pretrained import batches_by_length, hardware_of, n_places
+from prepsweep.pretrained import batches_by_length, hardware_of, longest_read
 from prepsweep.progress import track
 
 
@@ -36,7 +36,7 @@ def class_probabilities(
     if not texts:
         return np.empty((0, len(names))), names
     distinct = sorted(set(texts))
-    length = min(max_length, n_places(model) or getattr(model.config, "max_position_embeddings", max_length))
+    length = longest_read(model, max_length)
     encoded = tokenizer(*map(list, zip(*distinct, strict=True)), truncation=True, max_length=length)
     p = np.full((len(distinct), len(names)), np.nan)
     with torch.inference_mode():

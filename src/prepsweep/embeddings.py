@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from prepsweep.checkpoints import MODEL_FILES, checkpoint_folder, content_of
 from prepsweep.errors import Refused
 from prepsweep.kept import vectors
-from prepsweep.pretrained import hardware_of, n_places
+from prepsweep.pretrained import hardware_of, longest_read
 from prepsweep.progress import track
 from prepsweep.schema import text_columns
 
@@ -66,8 +66,7 @@ def _embedded(
     model = _encoder(folder, checkpoint)
     found = np.empty((len(texts), int(model.config.hidden_size)), dtype=np.float32)
     tokenizer = _tokenizer(folder, checkpoint)
-    most = n_places(model) or getattr(model.config, "max_position_embeddings", None) or max_length
-    tokens = _tokens(tokenizer, texts, min(max_length, most))
+    tokens = _tokens(tokenizer, texts, longest_read(model, max_length))
     hardware = hardware_of(device)
     model.to(hardware).eval()
     # Longest first, so that memory runs out at once or not at all; ties in the order of the texts.

@@ -81,6 +81,12 @@ def n_places(model: Any) -> int | None:
     return int(size) - learned - (config["pad_token_id"] + 1 if kind in _COUNTED_FROM_PADDING else 0)
 
 
+def longest_read(model: Any, max_length: int) -> int:
+    """Tokens of a text that `model` is given: `max_length`, or fewer where its configuration says that it has not so many places."""
+    most: int = n_places(model) or getattr(model.config, "max_position_embeddings", None) or max_length
+    return min(max_length, most)
+
+
 def hardware_of(device: str) -> str:
     """`device`, or for "auto" the accelerator that is there."""
     import torch

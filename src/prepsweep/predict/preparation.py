@@ -15,7 +15,7 @@ import pyarrow as pa
 from prepsweep import text as text_module
 from prepsweep.errors import Refused
 from prepsweep.preprocess.tokenize import cut, windows
-from prepsweep.pretrained import n_places
+from prepsweep.pretrained import longest_read, n_places
 from prepsweep.schema import UNSPLIT, source_table, text_columns
 from prepsweep.targets import refuse_foreign
 
@@ -41,17 +41,15 @@ class Preparation:
     def of(cls, folder: Path, tokenizer: Any, model: Any) -> Preparation:
         """What `preparation.json` says; of a folder without one, texts as they are, cut where the model ends."""
         file = folder / PREPARATION_FILE
-        # No row of training was as long as `max_length` where the model has fewer places.
-        most = n_places(model) or math.inf
         if not file.is_file():
-            longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", _MAX_LENGTH), _MAX_LENGTH)
-            return cls({}, min(longest, most), None, None, "32-true", {})
+            return cls({}, longest_read(model, min(tokenizer.model_max_length, _MAX_LENGTH)), None, None, "32-true", {})
         try:
             facts = json.loads(file.read_bytes())
             tokenize = facts["preprocess"]["tokenize"]
             stride = tokenize["stride"] if tokenize["truncation"] == "window" else None
             decision = facts.get("decision", {})
-            length = min(tokenize["max_length"], most)
+            # No row of training was as long as `max_length` where the model has fewer places.
+            length = min(tokenize["max_length"], n_places(model) or math.inf)
             return cls(rewriting(facts["clean"]), length, stride, facts["pairs"], facts["precision"], decision)
         except Refused:
             raise

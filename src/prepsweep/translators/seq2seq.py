@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prepsweep.errors import Refused
-from prepsweep.pretrained import batches_by_length, hardware_of
+from prepsweep.pretrained import batches_by_length, hardware_of, longest_read
 from prepsweep.progress import track
 
 
@@ -33,8 +33,7 @@ def generate(
     """
     import torch
 
-    # A checkpoint has no positions beyond its own number.
-    longest = min(max_length, getattr(model.config, "max_position_embeddings", max_length))
+    longest = longest_read(model, max_length)
     encoded = _encode(tokenizer, [prefix + text for text in texts], longest)
     made = [[text] * n_returned for text in texts]
     hardware = hardware_of(device)
