@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,11 @@ def alone_in(run_dir: Path, *, waits: bool) -> Iterator[None]:
 
 def mark_ended(run_dir: Path, config: dict[str, Any], **told: Any) -> None:
     """`record.mark_failed` for a run whose process is gone, unless another process trains it now."""
-    with suppress(Refused), alone_in(run_dir, waits=False):
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone_in(run_dir, waits=False))
+        except Refused:
+            return
         mark_failed(run_dir, config, **told)
 
 

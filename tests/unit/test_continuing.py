@@ -104,3 +104,12 @@ def test_what_an_earlier_start_left_is_not_the_end_of_this_one(
     mark_ended(tmp_path, config, earlier=earlier, choices={}, overrides=[], reason="killed by SIGKILL")
     record = json.loads((tmp_path / "run.json").read_text())
     assert (record["status"], (record.get("error") or {}).get("message")) == (status, message)
+
+
+def test_that_a_record_cannot_be_written_is_not_taken_for_a_run_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise Refused(str(tmp_path), "cannot store run.json: No space left on device", "make room there")
+
+    monkeypatch.setattr("prepsweep.continuing.mark_failed", full)
+    with pytest.raises(Refused, match="No space left"):
+        mark_ended(tmp_path / "run", {}, earlier=None, choices={}, overrides=[], reason="it was killed")
