@@ -123,9 +123,7 @@ def _fine_tune(
     # A task that has a tokenizer gives it a chat template, which belongs to the model.
     tokenizer = getattr(task, "tokenizer", tokenizer)
     n_parts = min(n_parts, cfg.model.batch_size)
-    sizes = {"batch_size": cfg.model.batch_size, "eval_batch_size": max(1, cfg.model.eval_batch_size // n_parts), "n_parts": n_parts}
-    data = PreparedData(prepared.tokens, task, pad_token_id=tokenizer.pad_token_id or 0, seed=cfg.seeds.model, **sizes)
-    _refuse_beyond_places(cfg, module.model, data)
+    data = _data(cfg, prepared, task, module.model, pad_token_id=tokenizer.pad_token_id or 0, n_parts=n_parts)
     record.values["cost"] |= _with_states(cfg, module, data, cache, prepared)
     best = BestModel(task.monitor)
     average = WeightAverage(best, cfg.model.average_last)
@@ -159,13 +157,16 @@ def _fine_tune(
     return Outcome(predictions, data.splits["test"].n_tokens, task.report(module.scores))
 
 
-def _refuse_beyond_places(cfg: DictConfig, model: Any, data: PreparedData) -> None:
-    """Refuse rows of more tokens than the model has places for, which would fail amid training."""
+def _data(cfg: DictConfig, prepared: Prepared, task: Any, model: Any, *, pad_token_id: int, n_parts: int) -> PreparedData:
+    """Batches of the prepared rows; refused where one has more tokens than the model has places for, which would fail amid training."""
+    sizes = {"batch_size": cfg.model.batch_size, "eval_batch_size": max(1, cfg.model.eval_batch_size // n_parts), "n_parts": n_parts}
+    data = PreparedData(prepared.tokens, task, pad_token_id=pad_token_id, seed=cfg.seeds.model, **sizes)
     most, longest = n_places(model), max(int(rows.lengths.max()) for rows in data.splits.values())
     if most is not None and longest > most:
         *_, name = cfg.preprocess
         what = f"{cfg.model.name} reads at most {most} tokens at once, and there are rows of {longest:,}"
         raise Refused(f"preprocess.{name}.max_length", what, f"set preprocess.{name}.max_length={most}")
+    return data
 
 
 def _with_states(cfg: DictConfig, module: FineTuning, data: PreparedData, cache: Cache, prepared: Prepared) -> dict[str, Any]:

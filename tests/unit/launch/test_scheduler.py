@@ -121,6 +121,12 @@ def test_a_watcher_that_fails_leaves_no_process_behind(tmp_path: Path) -> None:
     assert time.monotonic() - started < 20
 
 
+def signal_children(number: signal.Signals) -> None:
+    for child in multiprocessing.active_children():
+        assert child.pid is not None
+        os.kill(child.pid, number)
+
+
 def test_a_signal_is_passed_on_and_waited_for(tmp_path: Path) -> None:
     class Stops(Watched):
         def tick(self) -> None:
@@ -139,9 +145,7 @@ def test_ctrl_c_at_a_terminal_lets_each_run_save_once_and_says_what_is_waited_fo
 
     class Interrupts(Watched):
         def progressed(self, job: Job, done: int, total: int) -> None:
-            for child in multiprocessing.active_children():
-                assert child.pid is not None
-                os.kill(child.pid, signal.SIGINT)
+            signal_children(signal.SIGINT)
             raise KeyboardInterrupt
 
     watched = Interrupts()
@@ -155,9 +159,7 @@ def test_ctrl_c_at_a_terminal_lets_each_run_save_once_and_says_what_is_waited_fo
 def test_a_job_that_was_preempted_has_not_failed(tmp_path: Path) -> None:
     class AsksOne(Watched):
         def progressed(self, job: Job, done: int, total: int) -> None:
-            for child in multiprocessing.active_children():
-                assert child.pid is not None
-                os.kill(child.pid, signal.SIGUSR1)
+            signal_children(signal.SIGUSR1)
 
     outcomes = run_jobs(
         [job("saves", saves_when_asked, tmp_path, tmp_path / "x")], SLOTS, preload=[], timeout_seconds=None, watcher=AsksOne()
